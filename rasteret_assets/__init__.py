@@ -1,0 +1,39 @@
+"""Keep GeoTIFF archives one query away.
+
+`build_from_table` turns a Parquet table of scenes into a Collection; `load` opens one.
+`RecordTableCollection` declares the same as a Dagster component. Importing this package
+imports none of what these need: each name is loaded when first used.
+"""
+
+from importlib import import_module
+
+_HOMES = {
+    "BuildSettings": "rasteret_assets.contract.settings",
+    "Collection": "rasteret_assets.collection",
+    "FetchSettings": "rasteret_assets.contract.settings",
+    "HeaderBudget": "rasteret_assets.contract.settings",
+    "RecordTableCollection": "rasteret_assets.assets",
+    "build_from_table": "rasteret_assets.api",
+    "load": "rasteret_assets.api",
+}
+
+__all__ = [  # noqa: F822  # defined by __getattr__
+    "BuildSettings",
+    "Collection",
+    "FetchSettings",
+    "HeaderBudget",
+    "RecordTableCollection",
+    "build_from_table",
+    "load",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])

@@ -1,0 +1,1 @@
+"""Columns, Arrow types and settings that the rooms agree on."""
