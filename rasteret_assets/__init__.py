@@ -17,7 +17,7 @@ _HOMES = {
     "load": "rasteret_assets.api",
 }
 
-__all__ = [  # noqa: F822  # defined by __getattr__
+__all__ = [
     "BuildSettings",
     "Collection",
     "FetchSettings",
