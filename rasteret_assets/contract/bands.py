@@ -101,6 +101,7 @@ HEADERS: Final = pa.schema(
         pa.field("header", BAND_METADATA),
         pa.field("href", pa.string()),
         pa.field("file_key", pa.string()),
+        pa.field("band_index", pa.int32()),
         pa.field("code", pa.string()),
         pa.field("detail", pa.string()),
         pa.field("attempts", pa.int32()),
@@ -110,5 +111,5 @@ HEADERS: Final = pa.schema(
 """One row per record of a fragment, for one band: its header, or null and why.
 
 `href` is the resolved location; `file_key` says which version of the file the record means
-(`file:checksum` or `file:size`, where the record gives one). All null: not asked for yet.
+(`file:checksum` or `file:size`, where the record gives one); `band_index` is the record's.
 """

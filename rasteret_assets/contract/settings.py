@@ -1,6 +1,7 @@
 """Limits and their defaults, as plain frozen values."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from rasteret_assets.errors import ConfigError
 
@@ -72,6 +73,16 @@ class FetchSettings:
         _at_least(0.001, connect_timeout_s=self.connect_timeout_s)
         _at_least(0.001, request_timeout_s=self.request_timeout_s)
         _at_least(0, retry_budget_s=self.retry_budget_s)
+
+
+class Retry(StrEnum):
+    """Which headers that failed before are asked for again."""
+
+    NONE = "none"
+    HEALABLE = "healable"
+    """Those whose problem may pass: throttling, time-outs, servers that were down."""
+    ALL = "all"
+    """Every failed one, files that were missing or broken included."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
