@@ -1,0 +1,58 @@
+# Every target works on a fresh checkout: what it needs is installed first. pip's own
+# configuration decides where packages come from.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+WORKERS ?= auto
+export DAGSTER_DISABLE_TELEMETRY := yes
+
+.PHONY: help install demo ui test check format bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## make .venv with the package, its tests' needs and the checkers
+
+$(BIN)/python:
+	@python=$$(.ci/find-python 3.11) && .ci/make-venv $(VENV) "$$python"
+
+$(STAMP): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing into $(VENV) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable . --group test --group check
+	@touch $@
+
+demo: $(STAMP) ## a small archive of its own: built by Dagster, read back, drawn (.demo/)
+	@$(BIN)/python -m examples.demo
+
+ui: $(STAMP) ## Dagster's UI over the declared collections, with the demo archive served
+	@$(BIN)/python -m examples.ui
+
+test: $(STAMP) ## run every test
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+check: $(STAMP) ## lint, formatting, types, import contracts, dead links, Dagster definitions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/repo/test_links.py
+	$(BIN)/towncrier build --draft --version next >/dev/null
+	$(BIN)/dg check yaml
+	$(BIN)/dg check defs
+
+format: $(STAMP) ## rewrite the code as the formatter and the fixable lint rules want it
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(STAMP) ## measure against rasteret, GDAL and a bare HTTP loop (needs nginx; minutes)
+	@$(BIN)/python -m benchmarks
+
+clean: ## remove all that was generated, .venv included
+	rm -rf $(VENV) .venv-peer .demo .bench .dagster build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
