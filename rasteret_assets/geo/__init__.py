@@ -1,0 +1,1 @@
+"""Footprints, bounding boxes, coordinate reference systems and grids: arithmetic only."""

@@ -1,0 +1,138 @@
+"""Geometry columns of every form, as shapely geometries in longitude and latitude."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+from numpy.typing import NDArray
+
+from rasteret_assets.geo.antimeridian import cut_crossing, is_wide
+from rasteret_assets.geo.bounds import TOLERANCE
+from rasteret_assets.geo.crs import to_lonlat, transform_geometries
+from rasteret_assets.geo.geoparquet import GeometryForm, storage_of
+from rasteret_assets.geo.native import from_native, native_depth
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Footprints:
+    """A geometry column in longitude and latitude. All arrays have a value for each row."""
+
+    geometries: NDArray[np.object_]
+    """shapely geometries; None where `missing` or where it cannot be decoded."""
+    missing: NDArray[np.bool_]
+    """Null, or empty."""
+    undecodable: NDArray[np.bool_]
+    """There is a value, but it is no geometry."""
+    unfinite: NDArray[np.bool_]
+    """Some coordinate is nan or infinite, or has no place in longitude and latitude."""
+    outside: NDArray[np.bool_]
+    """Some longitude is beyond ±180 or latitude beyond ±90."""
+
+    @property
+    def sound(self) -> NDArray[np.bool_]:
+        """Rows whose geometry can be used."""
+        return ~(self.missing | self.undecodable | self.unfinite | self.outside)
+
+
+def is_geometry(field: pa.Field) -> bool:
+    """Return whether `footprints` can read a column of this type."""
+    kind = storage_of(field)
+    return pa.types.is_null(kind) or _is_text(kind) or _is_binary(kind) or native_depth(kind) >= 0
+
+
+def footprints(column: pa.Array, form: GeometryForm) -> Footprints:
+    """Return the geometries of `column`.
+
+    Parameters
+    ----------
+    column
+        WKB, WKT, GeoJSON or hexadecimal WKB as text, GeoArrow's nested lists, or null.
+    form
+        What the table's metadata says of it. Coordinates of another CRS are transformed,
+        and cut at ±180 where that makes them span more than half the world.
+
+    Raises
+    ------
+    TableError
+        If the CRS is not understood.
+    """
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
+    geometries = _decode(column, form.encoding)
+    empty = shapely.is_empty(geometries)
+    null = pc.is_null(column).to_numpy(zero_copy_only=False)
+    unknown = shapely.is_missing(geometries)
+    transformer = None if form.crs is None else to_lonlat(form.crs)
+    if transformer is not None:
+        geometries = transform_geometries(geometries, transformer)
+        geometries = cut_crossing(geometries, is_wide(geometries))
+    unfinite = _unfinite(geometries)
+    west, south, east, north = shapely.bounds(geometries).T
+    inside = (west >= -180 - TOLERANCE) & (east <= 180 + TOLERANCE)
+    inside &= (south >= -90 - TOLERANCE) & (north <= 90 + TOLERANCE)
+    missing = null | empty
+    return Footprints(
+        geometries=geometries,
+        missing=missing,
+        undecodable=unknown & ~null,
+        unfinite=unfinite,
+        outside=~inside & ~missing & ~unknown & ~unfinite,
+    )
+
+
+def wkb(geometries: NDArray[np.object_]) -> pa.Array:
+    """Return the geometries as little-endian ISO WKB (Arrow binary), null where None."""
+    encoded = shapely.to_wkb(geometries, byte_order=1, flavor="iso")
+    return pa.array(encoded, pa.binary(), from_pandas=True)
+
+
+def _decode(column: pa.Array, encoding: str | None) -> NDArray[np.object_]:
+    kind = column.type
+    if pa.types.is_null(kind):
+        return np.full(len(column), None, object)
+    if _is_binary(kind):
+        values = column.cast(pa.large_binary()).to_numpy(zero_copy_only=False)
+        return np.asarray(shapely.from_wkb(values, on_invalid="ignore"))
+    if _is_text(kind):
+        return _from_text(column.cast(pa.large_string()))
+    return from_native(column, encoding)
+
+
+def _from_text(column: pa.Array) -> NDArray[np.object_]:
+    """Return geometries of GeoJSON (begins with a brace), hexadecimal WKB, or (E)WKT."""
+    text = pc.utf8_trim_whitespace(column)
+    text = pc.replace_substring_regex(text, r"^(?i)SRID=\d+;\s*", "")
+    json = pc.fill_null(pc.starts_with(text, "{"), fill_value=False)
+    json = json.to_numpy(zero_copy_only=False)
+    hexadecimal = pc.fill_null(pc.match_substring_regex(text, "^[0-9A-Fa-f]+$"), fill_value=False)
+    hexadecimal = hexadecimal.to_numpy(zero_copy_only=False)
+    values = text.to_numpy(zero_copy_only=False)
+    found = np.full(len(values), None, object)
+    found[json] = shapely.from_geojson(values[json], on_invalid="ignore")
+    found[hexadecimal] = shapely.from_wkb(values[hexadecimal], on_invalid="ignore")
+    rest = ~(json | hexadecimal)
+    found[rest] = shapely.from_wkt(values[rest], on_invalid="ignore")
+    return found
+
+
+def _unfinite(geometries: NDArray[np.object_]) -> NDArray[np.bool_]:
+    points, row = shapely.get_coordinates(geometries, return_index=True)
+    found = np.zeros(len(geometries), np.bool_)
+    found[row[~np.isfinite(points).all(axis=1)]] = True
+    return found
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
+    )
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
