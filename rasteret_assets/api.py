@@ -1,0 +1,176 @@
+"""What users call: build a Collection from a table, or open one."""
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from rasteret_assets.collection import Collection, open_collection
+from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retry
+from rasteret_assets.contract.spec import CollectionSpec
+from rasteret_assets.contract.tables import Report
+from rasteret_assets.errors import ConfigError, RasteretAssetsError
+from rasteret_assets.pipeline import build
+from rasteret_assets.stages import parse_filter
+from rasteret_assets.storage import Workspace
+
+_UNNAMED = "collection"
+
+
+def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
+    uri: str | Path | Sequence[str | Path],
+    name: str | None = None,
+    *,
+    filter_expr: pc.Expression | str | None = None,
+    columns: Sequence[str] | None = None,
+    column_map: Mapping[str, str] | None = None,
+    enrich_cog: bool = False,
+    band_codes: Sequence[str] | None = None,
+    max_concurrent: int = 300,
+    force: bool = False,
+    update: bool = False,
+    workspace_dir: str | Path | None = None,
+    base_uri: str | None = None,
+    retry: Retry | str = Retry.HEALABLE,
+    fetch: FetchSettings | None = None,
+    settings: BuildSettings | None = None,
+    report: Report | None = None,
+) -> Collection:
+    """Return the Collection of a record table, built where it is not there yet.
+
+    Parameters
+    ----------
+    uri
+        Parquet with a row per scene: a file, folder or glob, local, `s3://`, `gs://` or (single
+        files) `https://`; or several of them.
+    name
+        Where the Collection is kept: `{workspace_dir}/{name}_records/`. A second call with the
+        same arguments opens it without the network. Without a name it lasts as long as the
+        returned object.
+    filter_expr
+        Rows to take, in the source's column names: an Arrow expression, or CQL2 text such as
+        `"eo:cloud_cover < 20"`. Pushed down to the scan, as are `columns`.
+    columns
+        Source columns to take; all by default.
+    column_map
+        Your column names to ours: `{"scene_id": "id"}`.
+    enrich_cog
+        Fetch the header of every GeoTIFF, one range request each as a rule.
+    band_codes
+        Asset keys to enrich; every asset that is a GeoTIFF by default.
+    max_concurrent
+        Range requests open at once.
+    force
+        Build anew what is there, headers included.
+    update
+        Bring what is there up to date, doing only work that is new.
+    workspace_dir
+        A folder or URL; `RASTERET_WORKSPACE`, else `~/rasteret_workspace`, by default.
+    base_uri
+        What relative hrefs resolve against; the table's own folder by default.
+    retry
+        With `update`: which headers that failed before are asked for again.
+    fetch, settings
+        Limits beyond `max_concurrent`; see `FetchSettings` and `BuildSettings`.
+    report
+        Called with a `Progress` now and then while headers are fetched.
+
+    Raises
+    ------
+    ConfigError
+        If an argument is wrong, or a Collection of that name was built from other ones.
+    SourceError
+        If the table is missing or unreadable.
+    TableError
+        If the table lacks a required column, or not one of its rows is usable.
+    """
+    if force and update:
+        msg = "force=True builds anew, update=True only what is new; choose one"
+        raise ConfigError(msg)
+    if band_codes is not None and not enrich_cog:
+        msg = "band_codes are the bands to enrich; add enrich_cog=True, or leave them out"
+        raise ConfigError(msg)
+    spec = CollectionSpec(
+        name=_UNNAMED if name is None else name,
+        sources=_sources(uri),
+        filter_expr=parse_filter(filter_expr) if isinstance(filter_expr, str) else filter_expr,
+        columns=None if columns is None else tuple(columns),
+        column_map=dict(column_map or {}),
+        bands=None if band_codes is None else tuple(band_codes),
+        enrich=enrich_cog,
+        base_uri=base_uri,
+    )
+    fetch = fetch or FetchSettings(max_concurrent=max_concurrent, max_per_host=max_concurrent)
+    settings = settings or BuildSettings()
+    if name is None:
+        folder = tempfile.TemporaryDirectory(prefix="rasteret_assets-", ignore_cleanup_errors=True)
+        workspace = Workspace(folder.name)
+        build(spec, workspace, fetch=fetch, settings=settings, retry=Retry(retry), report=report)
+        return open_collection(workspace.collection(spec.name), keeps=folder)
+    workspace = Workspace(workspace_dir)
+    if not (force or update) and _is_there(spec, workspace):
+        return open_collection(workspace.collection(spec.name))
+    new = not workspace.has(spec.name)
+    try:
+        build(
+            spec,
+            workspace,
+            fetch=fetch,
+            settings=settings,
+            retry=Retry(retry),
+            fresh=force,
+            report=report,
+        )
+    except RasteretAssetsError:
+        if new:  # nothing half-made stays behind
+            workspace.delete(spec.name)
+        raise
+    return open_collection(workspace.collection(spec.name))
+
+
+def load(name_or_path: str | Path, *, workspace_dir: str | Path | None = None) -> Collection:
+    """Return a Collection: by its name in the workspace, or by its folder, file or URL.
+
+    Raises
+    ------
+    WorkspaceError
+        If there is none; the message names those there are.
+    """
+    return open_collection(Workspace(workspace_dir).find(str(name_or_path)))
+
+
+def _sources(uri: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
+    uris = [uri] if isinstance(uri, str | Path) else uri
+    return tuple(
+        str(one) if "://" in str(one) else os.path.abspath(os.path.expanduser(one))  # noqa: PTH100, PTH111  # Path would swallow a glob's meaning on some systems
+        for one in uris
+    )
+
+
+def _is_there(spec: CollectionSpec, workspace: Workspace) -> bool:
+    """Return whether the Collection was built, and from these very arguments.
+
+    Raises
+    ------
+    ConfigError
+        If it was built from others, naming each difference.
+    """
+    manifest = workspace.collection(spec.name).latest()
+    if manifest is None:
+        return False
+    before, now = manifest.metadata["spec"], spec.described()
+    differences = [
+        f"{key}: {before.get(key)!r} then, {value!r} now"
+        for key, value in now.items()
+        if before.get(key) != value and key != "filter"
+    ]
+    if differences:
+        msg = (
+            f"collection {spec.name} was built from other arguments ({'; '.join(differences)}); "
+            "update=True brings it up to date by the new work only, force=True builds it anew, "
+            "another name keeps both"
+        )
+        raise ConfigError(msg)
+    return True

@@ -1,0 +1,193 @@
+"""Enrichment: which bands, which chunks, and the run over them."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retry
+from rasteret_assets.contract.spec import CollectionSpec
+from rasteret_assets.contract.tables import Progress, Report
+from rasteret_assets.errors import ConfigError
+from rasteret_assets.fetch import HeaderFetcher
+from rasteret_assets.locations import is_remote
+from rasteret_assets.pipeline.chunks import Chunk, ChunkDone, HeaderPlan, plan_headers
+from rasteret_assets.pipeline.headers import ChunkContext, fetch_chunk
+from rasteret_assets.pipeline.known import Known
+from rasteret_assets.storage import Manifest, Workspace
+
+REMAPPED = "remapped_table"
+HEADERS_STAGE = "band_headers"
+
+_WORKERS_MOST = 32
+
+
+def bands_of(spec: CollectionSpec, remapped: Manifest) -> tuple[str, ...]:
+    """Return the bands to enrich: those declared, else every asset that is a GeoTIFF.
+
+    Raises
+    ------
+    ConfigError
+        If a declared band is no asset of any record, or none is declared and no asset is a
+        GeoTIFF. The message names the assets there are.
+    """
+    raster = _asset_keys(remapped, "raster")
+    other = _asset_keys(remapped, "other")
+    if spec.bands is None:
+        if not raster:
+            msg = (
+                f"collection {spec.name}: no asset is a GeoTIFF by media type or .tif/.tiff path; "
+                f"the assets are {other}; name the bands to enrich anyway, or do not enrich"
+            )
+            raise ConfigError(msg)
+        return tuple(raster)
+    if unknown := [band for band in spec.bands if band not in {*raster, *other}]:
+        msg = (
+            f"collection {spec.name}: no record has assets {unknown}; the GeoTIFF assets are "
+            f"{raster}"
+        )
+        raise ConfigError(msg)
+    return spec.bands
+
+
+def _asset_keys(remapped: Manifest, kind: str) -> list[str]:
+    found: dict[str, None] = {}
+    for fragment in remapped.fragments:
+        keys = fragment.facts.get(kind, ())
+        found.update(dict.fromkeys(keys))
+    return list(found)
+
+
+def header_plan(
+    spec: CollectionSpec,
+    workspace: Workspace,
+    bands: Sequence[str],
+    *,
+    retry: Retry,
+    fresh: bool,
+    settings: BuildSettings,
+) -> HeaderPlan:
+    """Return the plan for `bands` over the newest manifests of the workspace."""
+    remapped = workspace.stage(spec.name, REMAPPED).open().manifest
+    bases = {band: workspace.stage(spec.name, HEADERS_STAGE, band).latest() for band in bands}
+    return plan_headers(spec, remapped, bases, retry=retry, fresh=fresh, settings=settings)
+
+
+def grouped(chunks: Iterable[Chunk], settings: BuildSettings) -> list[list[Chunk]]:
+    """Return `chunks` in groups of about `settings.chunk_headers` headers each.
+
+    Many small source files make many small chunks; a group keeps as many requests in flight
+    as one large chunk does.
+    """
+    groups: list[list[Chunk]] = []
+    room = 0
+    for chunk in chunks:
+        headers = (chunk.stop - chunk.start) * len(chunk.files)
+        if headers > room or not groups:
+            groups.append([])
+            room = settings.chunk_headers
+        groups[-1].append(chunk)
+        room -= headers
+    return groups
+
+
+def enrich(  # what, where to, and how hard
+    spec: CollectionSpec,
+    workspace: Workspace,
+    chunks: Sequence[Chunk],
+    *,
+    fetch: FetchSettings,
+    report: Report | None = None,
+) -> list[ChunkDone]:
+    """Bring the headers of `chunks` to the workspace and say what each brought.
+
+    Chunks are written as they go, each by itself: after a crash the same call finds what is
+    there. One chunk is written while others are fetched. Nothing is committed.
+    """
+    if not chunks:
+        return []
+    context = _context(spec, workspace, chunks)
+    progress = _Sum(chunks, report)
+    remote = any(is_remote(source) for source in spec.sources)
+
+    def one(chunk: Chunk, fetcher: HeaderFetcher) -> ChunkDone:
+        fetched = fetch_chunk(context, chunk, fetcher, progress.of(chunk))
+        done = fetched.write(context.stores)
+        progress.finished(chunk, done)
+        return done
+
+    workers = _workers(chunks, fetch)
+    with ThreadPoolExecutor(workers, thread_name_prefix="enrich") as pool:
+        futures: list[Future[ChunkDone]] = []
+        try:
+            with HeaderFetcher(fetch, table_is_remote=remote) as fetcher:
+                futures = [pool.submit(one, chunk, fetcher) for chunk in chunks]
+                return [future.result() for future in futures]
+        finally:
+            for future in futures:
+                future.cancel()
+
+
+def _workers(chunks: Sequence[Chunk], fetch: FetchSettings) -> int:
+    """Return how many chunks are under way at once: enough to keep all requests in flight."""
+    headers = sum((chunk.stop - chunk.start) * len(chunk.files) for chunk in chunks)
+    mean = max(1, headers // len(chunks))
+    return min(_WORKERS_MOST, len(chunks), 2 + fetch.max_concurrent // mean)
+
+
+def _context(spec: CollectionSpec, workspace: Workspace, chunks: Iterable[Chunk]) -> ChunkContext:
+    bands = {band for chunk in chunks for band in chunk.files}
+    enriched = workspace.bands(spec.name)
+    return ChunkContext(
+        spec=spec,
+        remapped=workspace.stage(spec.name, REMAPPED).open(),
+        stores={band: workspace.stage(spec.name, HEADERS_STAGE, band) for band in bands},
+        known=Known(
+            tables={
+                band: workspace.stage(spec.name, HEADERS_STAGE, band).open() for band in enriched
+            }
+        ),
+    )
+
+
+class _Sum:
+    """Adds up the progress of chunks that run side by side."""
+
+    def __init__(self, chunks: Iterable[Chunk], report: Report | None) -> None:
+        self._total = sum((chunk.stop - chunk.start) * len(chunk.files) for chunk in chunks)
+        self._report = report
+        self._parts: dict[int, Progress] = {}
+        self._lock = threading.Lock()
+
+    def of(self, chunk: Chunk) -> Report:
+        """Return what the chunk reports to."""
+        return lambda progress: self._add(chunk, progress)
+
+    def finished(self, chunk: Chunk, done: ChunkDone) -> None:
+        """Count every header of the chunk as done."""
+        headers = (chunk.stop - chunk.start) * len(chunk.files)
+        problems = sum(sum(found.problems.values()) for found in done.ranges.values())
+        self._add(
+            chunk,
+            Progress(
+                done=headers,
+                total=headers,
+                problems=problems,
+                requests=done.requests,
+                bytes_fetched=done.bytes_fetched,
+            ),
+        )
+
+    def _add(self, chunk: Chunk, progress: Progress) -> None:
+        if self._report is None:
+            return
+        with self._lock:
+            self._parts[id(chunk)] = progress
+            parts = self._parts.values()
+            summed = Progress(
+                done=sum(part.done for part in parts),
+                total=self._total,
+                problems=sum(part.problems for part in parts),
+                requests=sum(part.requests for part in parts),
+                bytes_fetched=sum(part.bytes_fetched for part in parts),
+            )
+            self._report(summed)

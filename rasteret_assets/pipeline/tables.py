@@ -1,0 +1,207 @@
+"""Source files to remapped fragments: what each table stage has to write, keep and drop.
+
+Every `*_update` compares the fragments it should have with those of the newest manifest and
+returns the difference; nothing is read or written until the update is committed.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from rasteret_assets.contract.settings import BuildSettings
+from rasteret_assets.contract.spec import CollectionSpec, digest, expression_digest
+from rasteret_assets.contract.tables import StageBatch
+from rasteret_assets.stages import FactKeeper, IdState, check_source, remap, validate
+from rasteret_assets.storage import (
+    Fragment,
+    FragmentDraft,
+    Manifest,
+    SourceFile,
+    StageTable,
+    StageUpdate,
+    scan_source,
+)
+
+RAW_VERSION = 1
+VALIDATED_VERSION = 1
+REMAPPED_VERSION = 1
+"""Raised when a stage's output would change for the same input."""
+
+GEO_FACT = "geo"
+"""Fact of a fragment: the source file's GeoParquet metadata, as its JSON text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """What decides a stage's output, besides the source file itself."""
+
+    raw: str
+    validated: str
+    remapped: str
+
+
+def fingerprints(spec: CollectionSpec) -> Fingerprints:
+    """Return the fingerprints of the table stages under `spec`."""
+    columns = None if spec.columns is None else list(spec.columns)
+    raw = digest("raw", RAW_VERSION, expression_digest(spec.filter_expr), columns)
+    validated = digest("validated", VALIDATED_VERSION, raw, dict(spec.column_map))
+    return Fingerprints(raw, validated, digest("remapped", REMAPPED_VERSION, validated))
+
+
+def raw_update(
+    spec: CollectionSpec,
+    sources: Sequence[SourceFile],
+    base: Manifest | None,
+    settings: BuildSettings,
+) -> StageUpdate:
+    """Return what `raw_table` becomes: the rows of every source file, as scanned."""
+    work = [_Work.of(source.uri, source.identity) for source in sources]
+    by_uri = {source.uri: source for source in sources}
+
+    def run(todo: "_Work") -> Iterator[StageBatch]:
+        return _scanned(spec, by_uri[todo.source], settings, todo)
+
+    return _update(work, fingerprints(spec).raw, base, run)
+
+
+def validated_update(spec: CollectionSpec, raw: StageTable, base: Manifest | None) -> StageUpdate:
+    """Return what `validated_table` becomes: the rows of `raw` that meet the contract."""
+
+    def run(todo: "_Work") -> Iterator[StageBatch]:
+        return _validated(spec, _stored(raw, todo), todo)
+
+    return _update(_work_of(raw), fingerprints(spec).validated, base, run)
+
+
+def remapped_update(
+    spec: CollectionSpec, validated: StageTable, base: Manifest | None
+) -> StageUpdate:
+    """Return what `remapped_table` becomes: the rows of `validated`, in canonical columns."""
+
+    def run(todo: "_Work") -> Iterator[StageBatch]:
+        return _remapped(spec, _stored(validated, todo), todo)
+
+    return _update(_work_of(validated), fingerprints(spec).remapped, base, run)
+
+
+def straight_update(
+    spec: CollectionSpec,
+    sources: Sequence[SourceFile],
+    base: Manifest | None,
+    settings: BuildSettings,
+) -> StageUpdate:
+    """Return what `remapped_table` becomes, straight from the sources, with no stage between."""
+    work = [_Work.of(source.uri, source.identity) for source in sources]
+    by_uri = {source.uri: source for source in sources}
+
+    def run(todo: "_Work") -> Iterator[StageBatch]:
+        scanned = _scanned(spec, by_uri[todo.source], settings, todo)
+        return _remapped(spec, _validated(spec, scanned, todo), todo)
+
+    return _update(work, fingerprints(spec).remapped, base, run)
+
+
+@dataclass(slots=True)
+class _Work:
+    """One fragment on its way through a stage."""
+
+    source: str
+    identity: str
+    upstream: Fragment | None = None
+    geo: str | None = None
+    facts: FactKeeper = field(default_factory=FactKeeper)
+
+    @classmethod
+    def of(cls, source: str, identity: str, upstream: Fragment | None = None) -> "_Work":
+        geo = upstream.facts.get(GEO_FACT) if upstream else None
+        return cls(source, identity, upstream, geo if isinstance(geo, str) else None)
+
+    def all_facts(self) -> Mapping[str, object]:
+        return {**self.facts.facts(), GEO_FACT: self.geo}
+
+
+def _work_of(table: StageTable) -> list[_Work]:
+    return [_Work.of(f.source, f.identity, f) for f in table.manifest.fragments]
+
+
+def _update(
+    work: Iterable[_Work],
+    fingerprint: str,
+    base: Manifest | None,
+    run: "Callable[[_Work], Iterator[StageBatch]]",
+) -> StageUpdate:
+    known = {} if base is None else {(f.source, f.identity): f for f in base.fragments}
+    keep: list[Fragment] = []
+    todo: list[_Work] = []
+    for item in work:
+        fragment = known.get((item.source, item.identity))
+        if fragment is not None and fragment.fingerprint == fingerprint:
+            keep.append(fragment)
+        else:
+            todo.append(item)
+    drafts = (
+        FragmentDraft(
+            source=item.source,
+            identity=item.identity,
+            fingerprint=fingerprint,
+            batches=_kept_facts(item, run(item)),
+            facts=item.all_facts,
+        )
+        for item in todo
+    )
+    return StageUpdate(
+        keep=tuple(keep),
+        write=drafts,
+        metadata={},
+        base_generation=0 if base is None else base.generation,
+    )
+
+
+def _kept_facts(work: _Work, batches: Iterable[StageBatch]) -> Iterator[StageBatch]:
+    for batch in batches:
+        work.facts.add(batch)
+        yield batch
+
+
+def _stored(table: StageTable, work: _Work) -> Iterator[StageBatch]:
+    """Yield a stored fragment's rows, with the problems met on the way to it."""
+    assert work.upstream is not None  # noqa: S101  # _work_of always sets it
+    problems = table.problems(work.upstream)
+    for rows in table.batches(work.upstream):
+        yield StageBatch(rows=rows, problems=problems)
+        problems = problems.slice(0, 0)
+
+
+def _scanned(
+    spec: CollectionSpec, source: SourceFile, settings: BuildSettings, work: _Work
+) -> Iterator[StageBatch]:
+    scan = scan_source(
+        source, columns=spec.columns, filter_expr=spec.filter_expr, settings=settings
+    )
+    check_source(scan.schema, spec, source.uri)
+    geo = scan.metadata.get(b"geo")
+    work.geo = None if geo is None else geo.decode()
+    for rows in scan.batches:
+        yield StageBatch(rows=rows)
+
+
+def _validated(
+    spec: CollectionSpec, batches: Iterable[StageBatch], work: _Work
+) -> Iterator[StageBatch]:
+    seen = IdState()
+    for batch in batches:
+        kept = validate(batch.rows, spec, seen, work.source)
+        yield _with_earlier(batch, kept)
+
+
+def _remapped(
+    spec: CollectionSpec, batches: Iterable[StageBatch], work: _Work
+) -> Iterator[StageBatch]:
+    for batch in batches:
+        yield _with_earlier(batch, remap(batch.rows, spec, work.geo, work.source))
+
+
+def _with_earlier(before: StageBatch, after: StageBatch) -> StageBatch:
+    problems = pa.concat_tables([before.problems, after.problems])
+    return StageBatch(rows=after.rows, problems=problems)
