@@ -1,0 +1,73 @@
+"""From GeoKeys to a coordinate reference system, as text."""
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import pyproj
+from pyproj.crs import CRS
+from pyproj.exceptions import ProjError
+
+from rasteret_assets.tiff import geokeys
+from rasteret_assets.tiff.crs_user_defined import user_defined_crs
+from rasteret_assets.tiff.geokeys import GeoKeys, geokeys_of
+
+_PROJECTED: Final = 1
+_EPSG_LAST: Final = 32766
+"""Codes above are private (OGC 19-008r4, section 7.4.1); ESRI's are among them."""
+_PE_STRING: Final = "ESRI PE String = "
+_CITATION_LENGTH: Final = 1 << 16
+_SAME_DEFINITION: Final = 90
+"""Per cent: PROJ's word for the same definition under another name."""
+
+
+class Place(NamedTuple):
+    """What the GeoKeys say."""
+
+    crs: str | None
+    """`EPSG:n` where there is such a number, else WKT2; None if the file gives none."""
+    pixel_is_point: bool
+    notes: tuple[str, ...]
+
+
+@lru_cache(maxsize=4096)
+def place_of(byte_order: str, directory: bytes, doubles: bytes, text: bytes) -> Place:
+    """Return what the GeoKeys of a file say; a file of the same keys costs nothing more.
+
+    The vertical part of a compound CRS is noted, not recorded: an image lies in two dimensions.
+    """
+    keys = geokeys_of(byte_order, directory, doubles, text)
+    notes: tuple[str, ...] = ()
+    try:
+        crs = _text_of(_horizontal(keys))
+    except ProjError as error:
+        crs = None
+        notes = (f"CRS not understood: {str(error)[:200]}",)
+    if (vertical := geokeys.code(keys, geokeys.VERTICAL_CRS)) is not None:
+        notes += (f"vertical CRS EPSG:{vertical}",)
+    return Place(crs, keys.get(geokeys.RASTER_TYPE) == geokeys.POINT, notes)
+
+
+def _text_of(crs: CRS | None) -> str | None:
+    if crs is None:
+        return None
+    epsg = crs.to_epsg(min_confidence=_SAME_DEFINITION)
+    return crs.to_wkt() if epsg is None else f"EPSG:{epsg}"
+
+
+def _horizontal(keys: GeoKeys) -> CRS | None:
+    """Return the horizontal CRS, or None if there is none.
+
+    Raises
+    ------
+    ProjError
+        If PROJ does not know a code, or cannot make sense of a definition.
+    """
+    projected = geokeys.PROJECTED_CRS in keys or keys.get(geokeys.MODEL_TYPE) == _PROJECTED
+    key = geokeys.PROJECTED_CRS if projected else geokeys.GEODETIC_CRS
+    if (code := geokeys.code(keys, key)) is not None:
+        return CRS.from_authority("EPSG" if code <= _EPSG_LAST else "ESRI", code)
+    for citation in (geokeys.PROJECTED_CITATION, geokeys.CITATION):
+        said = keys.get(citation)
+        if isinstance(said, str) and said.startswith(_PE_STRING):
+            return CRS.from_wkt(said[len(_PE_STRING) : _CITATION_LENGTH])
+    return user_defined_crs(keys, projected=projected)

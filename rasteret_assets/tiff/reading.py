@@ -1,0 +1,118 @@
+"""One pass of the parser over the bytes held: what it found, and what it lacks."""
+
+from typing import Final
+
+from rasteret_assets.contract.settings import HeaderBudget
+from rasteret_assets.errors import ProblemCode, TiffError
+from rasteret_assets.tiff.header import Need
+from rasteret_assets.tiff.header_bytes import HeaderBytes
+
+_NEAR: Final = 16 << 10
+"""Ranges closer than this are asked for as one: a request costs more than such a gap."""
+_BEFORE_TABLE: Final = 4 << 10
+_AFTER_TABLE: Final = 16 << 10
+_TO_THE_END: Final = 64 << 10
+"""A directory this near to the end of the file is asked for with all that follows it."""
+
+
+class Reading:
+    """Gives bytes as long as they are held, and remembers those that are not."""
+
+    __slots__ = ("_data", "_missing", "_prefix", "_prefix_bytes", "_size", "budget", "deepest")
+
+    def __init__(self, data: HeaderBytes, budget: HeaderBudget) -> None:
+        self.budget = budget
+        self.deepest = 0
+        """End of the last byte asked for."""
+        self._data = data
+        self._prefix = data.prefix
+        self._prefix_bytes = len(data.prefix)
+        self._size = data.size
+        self._missing: list[tuple[int, int]] = []
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the whole file, where known."""
+        return self._size
+
+    @property
+    def lacks_bytes(self) -> bool:
+        """Whether something was asked for that is not held."""
+        return bool(self._missing)
+
+    def take(self, start: int, size: int) -> bytes | None:
+        """Return `size` bytes from `start`, or None if they are not all held.
+
+        Raises
+        ------
+        TiffError
+            `truncated`, if the file is known to end before them.
+        """
+        stop = start + size
+        if stop > self.deepest:
+            self.deepest = stop
+        if stop <= self._prefix_bytes:
+            return self._prefix[start:stop]
+        self._check_end(start, stop)
+        found = self._data.find(start, stop)
+        if found is None:
+            self._missing.append((start, stop))
+        return found
+
+    def take_table(self, start: int, size: int) -> bytes | None:
+        """As `take`, for a directory: what is lacking is asked for with its surroundings."""
+        found = self.take(start, size)
+        if found is None:
+            _, stop = self._missing[-1]
+            near_end = self._size is not None and self._size - start <= _TO_THE_END
+            reach = start + (_TO_THE_END if near_end else _AFTER_TABLE)
+            self._missing[-1] = (max(start - _BEFORE_TABLE, 0), max(stop, reach))
+        return found
+
+    def _check_end(self, start: int, stop: int) -> None:
+        if self._size is not None and stop > self._size:
+            detail = f"the index refers to bytes {start} to {stop} of a file of {self._size}"
+            raise TiffError(ProblemCode.TRUNCATED, detail)
+
+    def need(self) -> Need:
+        """Return what is lacking, as few ranges as the budget of requests asks for.
+
+        Raises
+        ------
+        TiffError
+            `over_budget`, if no request or not enough bytes are left.
+        """
+        left = self.budget.requests - self._data.reads
+        if left <= 0:
+            detail = f"the index is not complete after {self._data.reads} requests"
+            raise TiffError(ProblemCode.OVER_BUDGET, detail)
+        ranges = _joined(self._clipped(), _NEAR)
+        if len(ranges) > left:
+            gaps = sorted(
+                after[0] - before[1] for before, after in zip(ranges, ranges[1:], strict=False)
+            )
+            ranges = _joined(ranges, gaps[len(ranges) - left - 1])
+        total = self._data.held + sum(stop - start for start, stop in ranges)
+        if total > self.budget.total_bytes:
+            detail = f"the index takes {total} bytes, the limit is {self.budget.total_bytes}"
+            raise TiffError(ProblemCode.OVER_BUDGET, detail)
+        return Need(ranges=tuple(ranges))
+
+    def _clipped(self) -> list[tuple[int, int]]:
+        """Return what is missing, without what lies beyond the file or is held at its start."""
+        held = self._prefix_bytes
+        return sorted(
+            (max(start, held), stop if self._size is None else min(stop, self._size))
+            for start, stop in self._missing
+        )
+
+
+def _joined(ranges: list[tuple[int, int]], gap: int) -> list[tuple[int, int]]:
+    """Return ascending `ranges` with those made one that lie no farther apart than `gap`."""
+    joined: list[tuple[int, int]] = []
+    for start, stop in ranges:
+        if joined and start - joined[-1][1] <= gap:
+            joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
+        else:
+            joined.append((start, stop))
+    return joined

@@ -1,0 +1,127 @@
+"""From a file's first bytes along the chain of its directories."""
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from rasteret_assets.errors import ProblemCode, TiffError
+from rasteret_assets.tiff.directories import Directory, read_directory, table_bytes
+from rasteret_assets.tiff.images import Value, numbers
+from rasteret_assets.tiff.reading import Reading
+from rasteret_assets.tiff.tags import SHAPES, FileShape
+
+_MAGIC_BYTES: Final = 4
+_BIG_TIFF_POINTERS: Final = (b"\x08\0\0\0", b"\0\x08\0\0")
+"""Bytes of an offset (8), and a reserved zero, in either byte order."""
+
+
+class Start(NamedTuple):
+    """What a file's own header says."""
+
+    shape: FileShape
+    first_directory: int
+
+
+class Directories(NamedTuple):
+    """All directories of a file."""
+
+    chain: list[Directory]
+    sub_directories: dict[int, list[Directory]]
+    """SubIFDs by the offset of the directory they belong to."""
+
+
+def start_of(reading: Reading) -> Start | None:
+    """Return what the file's first 8 or 16 bytes say; None for want of bytes.
+
+    Raises
+    ------
+    TiffError
+        `not_tiff`; or `corrupt`, for a BigTIFF with other than 8-byte offsets.
+    """
+    if reading.size is not None and reading.size < _MAGIC_BYTES:
+        detail = f"a file of {reading.size} bytes"
+        raise TiffError(ProblemCode.NOT_TIFF, detail)
+    magic = reading.take_table(0, _MAGIC_BYTES)
+    if magic is None:
+        return None
+    shape = SHAPES.get(magic)
+    if shape is None:
+        detail = f"the file begins with {magic!r}"
+        raise TiffError(ProblemCode.NOT_TIFF, detail)
+    head = reading.take_table(0, shape.head_bytes)
+    if head is None:
+        return None
+    if shape.big_tiff and head[4:8] not in _BIG_TIFF_POINTERS:
+        detail = f"BigTIFF whose header says {head[4:8]!r} instead of 8-byte offsets"
+        raise TiffError(ProblemCode.CORRUPT, detail)
+    return Start(shape, shape.pointer.unpack_from(head, shape.head_bytes - shape.pointer.size)[0])
+
+
+def walk(reading: Reading, start: Start) -> Directories | None:
+    """Return all directories, or None for want of bytes.
+
+    Raises
+    ------
+    TiffError
+        `corrupt` for a loop, `over_budget` for too many directories or entries, `truncated`
+        where one lies beyond the file's end.
+    """
+    seen: set[int] = set()
+    chain: list[Directory] = []
+    offset = start.first_directory
+    while offset or not chain:
+        directory = _directory(reading, start.shape, offset, seen)
+        if directory is None:
+            return None
+        chain.append(directory)
+        offset = directory.next_offset
+    sub_directories = {
+        directory.offset: _sub_directories(reading, start.shape, directory, seen)
+        for directory in chain
+        if directory.layout.sub_ifds is not None
+    }
+    if reading.lacks_bytes:
+        return None
+    return Directories(chain, sub_directories)
+
+
+def _directory(reading: Reading, shape: FileShape, offset: int, seen: set[int]) -> Directory | None:
+    if offset < shape.head_bytes:
+        detail = f"a directory at byte {offset}, inside the file's header"
+        raise TiffError(ProblemCode.CORRUPT, detail)
+    if offset in seen:
+        detail = f"the directory at byte {offset} comes round again"
+        raise TiffError(ProblemCode.CORRUPT, detail)
+    if len(seen) >= reading.budget.ifds:
+        detail = f"more than {reading.budget.ifds} directories"
+        raise TiffError(ProblemCode.OVER_BUDGET, detail)
+    seen.add(offset)
+    head = reading.take_table(offset, shape.count.size)
+    if head is None:
+        return None
+    entries = shape.count.unpack(head)[0]
+    if entries > reading.budget.entries:
+        detail = f"a directory of {entries} entries, the limit is {reading.budget.entries}"
+        raise TiffError(ProblemCode.OVER_BUDGET, detail)
+    if not entries:
+        detail = f"the directory at byte {offset} is empty"
+        raise TiffError(ProblemCode.CORRUPT, detail)
+    table = reading.take_table(offset, table_bytes(shape, entries))
+    return None if table is None else read_directory(shape, table, entries, offset)
+
+
+def _sub_directories(
+    reading: Reading, shape: FileShape, parent: Directory, seen: set[int]
+) -> list[Directory]:
+    """Return the SubIFDs of `parent` that are held."""
+    place = parent.layout.sub_ifds
+    if place is None:
+        return []
+    if place.count > reading.budget.ifds:
+        detail = f"{place.count} SubIFDs, the limit is {reading.budget.ifds} directories"
+        raise TiffError(ProblemCode.OVER_BUDGET, detail)
+    data = reading.take_table(parent.start_of(place), place.count * place.item_bytes)
+    if data is None:
+        return []
+    offsets: Iterable[int] = numbers(shape.byte_order, Value(place.tag, place.code, data))
+    found = (_directory(reading, shape, offset, seen) for offset in offsets)
+    return [directory for directory in found if directory is not None]
