@@ -24,13 +24,14 @@ def kept_name(name: str) -> str:
     """Return the name under which a source column passes through.
 
     `year` and `month` would clash with the Collection's folders, names ending in
-    `_metadata` with its band columns; those get `_source` appended.
+    `_metadata` with its band columns, and a Collection read as a source has columns of this
+    project's bookkeeping; those get `_source` appended.
 
     Examples
     --------
     >>> kept_name("eo:cloud_cover"), kept_name("year"), kept_name("b1_metadata")
     ('eo:cloud_cover', 'year_source', 'b1_metadata_source')
     """
-    if name in PARTITION_COLUMNS or name.endswith(BAND_SUFFIX):
+    if name in (*PARTITION_COLUMNS, SOURCE_FILE, SOURCE_ROW) or name.endswith(BAND_SUFFIX):
         return name + RENAMED_SUFFIX
     return name

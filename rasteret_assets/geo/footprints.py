@@ -1,6 +1,7 @@
 """Geometry columns of every form, as shapely geometries in longitude and latitude."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -8,11 +9,15 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
-from rasteret_assets.geo.antimeridian import cut_crossing, is_wide
+from rasteret_assets.geo.antimeridian import cut_crossing, cut_overhang, is_wide
 from rasteret_assets.geo.bounds import TOLERANCE
 from rasteret_assets.geo.crs import to_lonlat, transform_geometries
 from rasteret_assets.geo.geoparquet import GeometryForm, storage_of
 from rasteret_assets.geo.native import from_native, native_depth
+
+_MOST_LON: Final = 361.0
+_MOST_LAT: Final = 91.0
+"""Degrees; half a pixel of a coarse global grid over a full turn, and over the pole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +33,7 @@ class Footprints:
     unfinite: NDArray[np.bool_]
     """Some coordinate is nan or infinite, or has no place in longitude and latitude."""
     outside: NDArray[np.bool_]
-    """Some longitude is beyond ±180 or latitude beyond ±90."""
+    """Some coordinate is no longitude, even if counted further than ±180, or no latitude."""
 
     @property
     def sound(self) -> NDArray[np.bool_]:
@@ -48,18 +53,23 @@ def footprints(column: pa.Array, form: GeometryForm) -> Footprints:
     Parameters
     ----------
     column
-        WKB, WKT, GeoJSON or hexadecimal WKB as text, GeoArrow's nested lists, or null.
+        WKB, WKT, GeoJSON or hexadecimal WKB as text, GeoArrow's nested lists, or null: the
+        storage of its extension type, where it has one.
     form
         What the table's metadata says of it. Coordinates of another CRS are transformed,
         and cut at ±180 where that makes them span more than half the world.
+
+    Notes
+    -----
+    What reaches beyond ±180, as longitudes from 0 to 360 do, is brought back into the world
+    and cut at ±180 (RFC 7946, section 3.1.9). What reaches beyond a pole by up to a degree
+    is cut off: grids registered by pixel centres do so.
 
     Raises
     ------
     TableError
         If the CRS is not understood.
     """
-    if isinstance(column, pa.ExtensionArray):
-        column = column.storage
     geometries = _decode(column, form.encoding)
     empty = shapely.is_empty(geometries)
     null = pc.is_null(column).to_numpy(zero_copy_only=False)
@@ -69,16 +79,18 @@ def footprints(column: pa.Array, form: GeometryForm) -> Footprints:
         geometries = transform_geometries(geometries, transformer)
         geometries = cut_crossing(geometries, is_wide(geometries))
     unfinite = _unfinite(geometries)
-    west, south, east, north = shapely.bounds(geometries).T
-    inside = (west >= -180 - TOLERANCE) & (east <= 180 + TOLERANCE)
-    inside &= (south >= -90 - TOLERANCE) & (north <= 90 + TOLERANCE)
+    bounds = shapely.bounds(geometries)
+    on_earth = (np.abs(bounds) <= (_MOST_LON, _MOST_LAT, _MOST_LON, _MOST_LAT)).all(axis=1)
+    edge = np.array((180, 90, 180, 90)) + TOLERANCE
+    beyond = on_earth & ~unfinite & (np.abs(bounds) > edge).any(axis=1)
+    geometries = cut_overhang(geometries, beyond)
     missing = null | empty
     return Footprints(
         geometries=geometries,
         missing=missing,
         undecodable=unknown & ~null,
         unfinite=unfinite,
-        outside=~inside & ~missing & ~unknown & ~unfinite,
+        outside=~on_earth & ~missing & ~unknown & ~unfinite,
     )
 
 

@@ -6,12 +6,26 @@ from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rasteret_assets.errors import TableError
 
 GEO_KEY: Final = b"geo"
 EXTENSION_NAME: Final = b"ARROW:extension:name"
 EXTENSION_METADATA: Final = b"ARROW:extension:metadata"
+
+_WKB_NAMES: Final = (
+    "Geometry",
+    "Point",
+    "LineString",
+    "Polygon",
+    "MultiPoint",
+    "MultiLineString",
+    "MultiPolygon",
+    "GeometryCollection",
+)
+_WKB_SUFFIXES: Final = ("", " Z", " M", " ZM")
+"""By thousands of the type code (OGC 06-103r4, section 8.2.3)."""
 
 GeoMetadata = Mapping[str, object]
 """The parsed value of the `geo` key."""
@@ -27,15 +41,14 @@ class GeometryForm:
     """PROJJSON or another text PROJ reads; None means longitude and latitude."""
 
 
-def parse_geo(metadata: Mapping[bytes, bytes] | None, source: str) -> GeoMetadata | None:
-    """Return what a Parquet footer's `geo` key says, None if it has none.
+def parse_geo(text: str | None, source: str) -> GeoMetadata | None:
+    """Return what `text`, a Parquet footer's `geo` key, says; None where there is none.
 
     Raises
     ------
     TableError
         If it is not a JSON object: its CRS would be guesswork.
     """
-    text = (metadata or {}).get(GEO_KEY)
     if text is None:
         return None
     try:
@@ -132,3 +145,10 @@ def geo_metadata(
         "columns": {"geometry": column},
     }
     return {GEO_KEY: json.dumps(value).encode()}
+
+
+def wkb_types(column: pa.ChunkedArray) -> set[str]:
+    """Return the geometry types of little-endian ISO WKB, as GeoParquet spells them."""
+    codes = pc.unique(pc.binary_slice(column.drop_null(), 1, 5))
+    numbers = [int.from_bytes(code.as_py(), "little") for code in codes]  # few: one a type
+    return {_WKB_NAMES[number % 1000] + _WKB_SUFFIXES[number // 1000] for number in numbers}

@@ -31,11 +31,11 @@ def hilbert(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.ui
     """
     x = _cell(lon, -180.0, 360.0)
     y = _cell(lat, -90.0, 180.0)
-    distance = np.zeros(x.shape, np.uint32)
+    distance: NDArray[np.uint32] = np.zeros(x.shape, np.uint32)
     for bit in range(ORDER - 1, -1, -1):
-        right = (x >> bit) & 1
-        upper = (y >> bit) & 1
-        distance = (distance << 2) | ((3 * right) ^ upper)
+        right = (x >> np.uint32(bit)) & np.uint32(1)
+        upper = (y >> np.uint32(bit)) & np.uint32(1)
+        distance = (distance << np.uint32(2)) | ((np.uint32(3) * right) ^ upper)
         # Lower quadrants hold the curve turned; the lower right one also mirrored.
         mirror = np.where((upper == 0) & (right == 1), _CELLS - 1, 0).astype(np.uint32)
         x, y = x ^ mirror, y ^ mirror
