@@ -1,0 +1,130 @@
+"""What a URL's storage is: a filesystem, and the path within it."""
+
+import os
+import re
+from typing import Final
+
+import fsspec
+import google.auth.exceptions
+from botocore.exceptions import BotoCoreError, ClientError
+from fsspec.implementations import http
+from fsspec.spec import AbstractFileSystem
+from gcsfs.retry import HttpError
+
+from rasteret_assets.errors import ConfigError
+
+STORE_ERRORS: Final = (
+    OSError,
+    BotoCoreError,
+    ClientError,
+    HttpError,
+    google.auth.exceptions.GoogleAuthError,
+    http.aiohttp.ClientError,  # fsspec lets these through as they are
+)
+"""What the filesystems raise when storage fails; not all of it is an OSError."""
+
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_REGION_FIRST: Final = re.compile(r"([a-z]{2}(?:-[a-z]+)+-\d)\.")
+_TRUE: Final = {"YES", "TRUE", "ON", "1"}
+
+
+def filesystem_of(url: str) -> tuple[AbstractFileSystem, str]:
+    """Return the filesystem that `url` is on, and its path there.
+
+    Plain paths and `file://` are this machine's; `s3://`, `gs://` and `http(s)://` follow
+    the usual environment: `AWS_NO_SIGN_REQUEST=YES` reads without credentials,
+    `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, `AWS_PROFILE`, `AWS_REGION`;
+    `STORAGE_EMULATOR_HOST` for Google's, which is read anonymously where no credentials
+    are found. Any other URL is left to fsspec. Listings are never cached, so a file that
+    changed is seen.
+
+    Raises
+    ------
+    ConfigError
+        If nothing installed understands the URL's scheme.
+    """
+    found = _SCHEME.match(url)
+    scheme = found[1].lower() if found else "file"
+    if scheme == "file":
+        path = url[found.end() :] if found else url
+        return fsspec.filesystem("file"), os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 # Path would drop a trailing slash's meaning and cost more
+    if scheme in {"http", "https"}:
+        return fsspec.filesystem("http", use_listings_cache=False), url
+    if scheme in {"s3", "s3a"}:
+        fs = _s3(url[found.end() :].split("/", 1)[0] if found else "")
+    elif scheme in {"gs", "gcs"}:
+        fs = _gs()
+    else:
+        fs = _other(scheme, url)
+    return fs, fs._strip_protocol(url)  # noqa: SLF001 # fsspec's own way from a URL to a path
+
+
+def url_of(fs: AbstractFileSystem, path: str) -> str:
+    """Return the URL that `filesystem_of` takes to `path`; local files are plain paths."""
+    if is_local(fs) or "://" in path:
+        return path
+    return str(fs.unstrip_protocol(path))
+
+
+def is_local(fs: AbstractFileSystem) -> bool:
+    """Whether the files are this machine's own."""
+    return "file" in _protocols(fs)
+
+
+def is_memory(fs: AbstractFileSystem) -> bool:
+    """Whether the files live in this process alone."""
+    return "memory" in _protocols(fs)
+
+
+def lists_by_prefix(fs: AbstractFileSystem) -> bool:
+    """Whether one request lists all names that begin alike, however deep (s3 and gs)."""
+    return not _protocols(fs).isdisjoint({"s3", "gs"})
+
+
+def _protocols(fs: AbstractFileSystem) -> set[str]:
+    return {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
+
+
+def _s3(bucket: str) -> AbstractFileSystem:
+    # What the environment says is passed on in full, since fsspec keeps one instance for
+    # equal arguments: another environment then means another instance.
+    env = os.environ
+    endpoint = env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL")
+    region = env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION")
+    if not endpoint and (named := _REGION_FIRST.match(bucket)):
+        # Source Cooperative names its buckets by region: us-west-2.opendata.source.coop
+        region = named[1]
+    # A bucket with dots has no host name that the certificate covers: it must be a path.
+    # A region that is wrong is mended by botocore, which follows S3's redirect.
+    style = {"addressing_style": "path"} if endpoint or "." in bucket else {}
+    return fsspec.filesystem(
+        "s3",
+        anon=env.get("AWS_NO_SIGN_REQUEST", "").upper() in _TRUE,
+        requester_pays=env.get("AWS_REQUEST_PAYER", "").lower() == "requester",
+        use_listings_cache=False,
+        config_kwargs={"s3": style} if style else {},
+        client_kwargs={"region_name": region} if region else {},
+        **({"endpoint_url": endpoint} if endpoint else {}),
+        **({"profile": env["AWS_PROFILE"]} if env.get("AWS_PROFILE") else {}),
+    )
+
+
+def _gs() -> AbstractFileSystem:
+    emulator = os.environ.get("STORAGE_EMULATOR_HOST", "")
+    if emulator and "://" not in emulator:
+        emulator = f"http://{emulator}"
+    # Without a token, gcsfs tries the default credentials and ends at anonymous.
+    given = {"endpoint_url": emulator, "token": "anon"} if emulator else {}
+    return fsspec.filesystem("gs", use_listings_cache=False, **given)
+
+
+def _other(scheme: str, url: str) -> AbstractFileSystem:
+    try:
+        fs, _ = fsspec.core.url_to_fs(url, use_listings_cache=False)
+    except (ImportError, ValueError) as error:
+        msg = (
+            f"{url}: no storage for {scheme}:// here ({error}); use a path, s3://, gs:// or "
+            "https://, or install the fsspec filesystem for it"
+        )
+        raise ConfigError(msg) from error
+    return fs
