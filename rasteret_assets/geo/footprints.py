@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
+from rasteret_assets.contract.kinds import is_binary, is_text
 from rasteret_assets.geo.antimeridian import cut_crossing, cut_overhang, is_wide
 from rasteret_assets.geo.bounds import TOLERANCE
 from rasteret_assets.geo.crs import to_lonlat, transform_geometries
@@ -44,7 +45,7 @@ class Footprints:
 def is_geometry(field: pa.Field) -> bool:
     """Return whether `footprints` can read a column of this type."""
     kind = storage_of(field)
-    return pa.types.is_null(kind) or _is_text(kind) or _is_binary(kind) or native_depth(kind) >= 0
+    return pa.types.is_null(kind) or is_text(kind) or is_binary(kind) or native_depth(kind) >= 0
 
 
 def footprints(column: pa.Array, form: GeometryForm) -> Footprints:
@@ -104,10 +105,10 @@ def _decode(column: pa.Array, encoding: str | None) -> NDArray[np.object_]:
     kind = column.type
     if pa.types.is_null(kind):
         return np.full(len(column), None, object)
-    if _is_binary(kind):
+    if is_binary(kind):
         values = column.cast(pa.large_binary()).to_numpy(zero_copy_only=False)
         return np.asarray(shapely.from_wkb(values, on_invalid="ignore"))
-    if _is_text(kind):
+    if is_text(kind):
         return _from_text(column.cast(pa.large_string()))
     return from_native(column, encoding)
 
@@ -134,17 +135,3 @@ def _unfinite(geometries: NDArray[np.object_]) -> NDArray[np.bool_]:
     found = np.zeros(len(geometries), np.bool_)
     found[row[~np.isfinite(points).all(axis=1)]] = True
     return found
-
-
-def _is_binary(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind)
-    )
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )

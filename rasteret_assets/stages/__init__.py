@@ -1,11 +1,11 @@
 """Tables in, tables out: what happens to records between the source and the Collection."""
 
+from rasteret_assets.contract.conform import conform, unify
 from rasteret_assets.stages.facts import FactKeeper
 from rasteret_assets.stages.filters import parse_filter
 from rasteret_assets.stages.hrefs import band_candidates, band_hrefs
 from rasteret_assets.stages.ids import IdState
 from rasteret_assets.stages.remap import order_keys, remap
-from rasteret_assets.stages.schemas import conform, unify
 from rasteret_assets.stages.source import check_source
 from rasteret_assets.stages.validate import validate
 from rasteret_assets.stages.zipping import zip_bands

@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from rasteret_assets.contract.kinds import is_list, is_text
 from rasteret_assets.errors import TableError
 from rasteret_assets.geo.geoparquet import storage_of
 from rasteret_assets.stages.assets_json import parse_assets
-from rasteret_assets.stages.ids import is_text
 
 MAX_KEYS: Final = 1000
 """Asset keys of one table; each becomes a field of the schema."""
@@ -33,7 +33,7 @@ def is_assets(field: pa.Field) -> bool:
         return bool(assets) and not one_asset
     if pa.types.is_map(kind):
         return is_text(kind.key_type) and _is_asset(kind.item_type)
-    if _is_list(kind) and pa.types.is_struct(kind.value_type):
+    if is_list(kind) and pa.types.is_struct(kind.value_type):
         return _key_name(kind.value_type) is not None
     return pa.types.is_null(kind) or is_text(kind)
 
@@ -58,7 +58,7 @@ def normalise_assets(column: pa.Array) -> pa.StructArray:
             pa.list_(pa.struct([("key", kind.key_type), ("value", kind.item_type)]))
         )
         column = _pivot(entries)
-    elif _is_list(kind):
+    elif is_list(kind):
         column = _pivot(column)
     elif pa.types.is_null(kind):
         column = pa.nulls(len(column), pa.struct([]))
@@ -85,12 +85,6 @@ def usable(assets: pa.StructArray) -> NDArray[np.bool_]:
 
 def _is_asset(kind: pa.DataType) -> bool:
     return bool(pa.types.is_struct(kind)) or is_text(kind)
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(
-        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_list_view(kind)
-    )
 
 
 def _key_name(entry: pa.StructType) -> str | None:

@@ -12,6 +12,7 @@ import cql2
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rasteret_assets.contract.kinds import is_number
 from rasteret_assets.errors import ConfigError
 from rasteret_assets.stages.json_values import Json
 
@@ -62,11 +63,8 @@ def parse_filter(text: str) -> pc.Expression:
 
     Examples
     --------
-    >>> print(parse_filter("eo:cloud_cover < 20 AND platform IN ('a', 'b')"))
-    ((eo:cloud_cover < 20) and is_in(platform, {value_set=string:[
-      "a",
-      "b"
-    ], null_matching_behavior=SKIP}))
+    >>> print(parse_filter("eo:cloud_cover < 20 AND platform = 'landsat-9'"))
+    ((eo:cloud_cover < 20) and (platform == "landsat-9"))
     """
     try:
         node = cql2.parse_text(text).to_json()
@@ -120,10 +118,17 @@ class _Translator:
             return (value >= self._operand(args[1])) & (value <= self._operand(args[2]))
         if op == "like":
             return self._like(args[0], args[1])
-        listed = args[1] if isinstance(args[1], list) else []
-        found = value.isin(pa.array([self._literal(one) for one in listed]))
+        found = value.isin(self._list(args[1]))
         # is_in says false of null; SQL says null, which matters under a NOT.
         return found | (value.is_null() & pc.scalar(pa.scalar(None, pa.bool_())))
+
+    def _list(self, node: Json) -> pa.Array:
+        values = [self._literal(one) for one in node] if isinstance(node, list) else []
+        if any(pa.types.is_floating(one.type) for one in values):
+            values = [one.cast(pa.float64()) if is_number(one.type) else one for one in values]
+        if len({one.type for one in values}) != 1:
+            self._refuse("IN needs a list of literals of one kind")
+        return pa.array(values)
 
     def _like(self, value: Json, pattern: Json) -> pc.Expression:
         """Return a match with `%` and `_`; `casei` on both sides takes letters of either case."""
@@ -155,17 +160,17 @@ class _Translator:
         return self.condition(node)
 
     def _literal(self, node: Json) -> pa.Scalar:
-        if isinstance(node, bool | str):
-            return pa.scalar(node)
-        if isinstance(node, int | float):
-            if abs(node) >= _EXACT:
-                self._refuse(f"{node:.0f} is too large to be exact; write it in an expression")
-            return pa.scalar(int(node) if float(node).is_integer() else node)
-        if isinstance(node, dict) and ("timestamp" in node or "date" in node):
-            return self._instant(node)
         if node is None:
             self._refuse("nothing equals NULL; use IS NULL")
-        self._refuse(f"{json.dumps(node)} is no literal")
+        if isinstance(node, dict) and ("timestamp" in node or "date" in node):
+            return self._instant(node)
+        if isinstance(node, dict | list):
+            self._refuse(f"{json.dumps(node)} is no literal")
+        if isinstance(node, bool | str):
+            return pa.scalar(node)
+        if abs(node) >= _EXACT:
+            self._refuse(f"{node:.0f} is too large to be exact; write it in an Arrow expression")
+        return pa.scalar(int(node) if float(node).is_integer() else node)
 
     def _instant(self, node: Mapping[str, Json]) -> pa.Scalar:
         text = str(node.get("timestamp", node.get("date")))

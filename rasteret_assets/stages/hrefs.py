@@ -5,8 +5,8 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rasteret_assets.contract.kinds import is_text
 from rasteret_assets.locations import resolve_hrefs
-from rasteret_assets.stages.ids import is_text
 
 _TIFF_TYPE: Final = r"^\s*image/[a-z0-9.+-]*tiff"
 """`image/tiff; application=geotiff; …`, and `image/vnd.stac.geotiff` of older catalogues."""

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from rasteret_assets.contract.kinds import is_text
 from rasteret_assets.geo.geoparquet import storage_of
 
 _SEED: Final = 0x7261_7374
@@ -19,15 +20,6 @@ def is_id(field: pa.Field) -> bool:
     """Return whether a column of this type can hold ids."""
     kind = storage_of(field)
     return pa.types.is_null(kind) or pa.types.is_integer(kind) or is_text(kind)
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Return whether the type is text, dictionary-encoded or not."""
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
 
 
 def id_text(column: pa.Array) -> pa.Array:

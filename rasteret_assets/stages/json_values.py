@@ -1,10 +1,11 @@
-"""JSON values as Arrow arrays, and back to text."""
+"""JSON values as Arrow arrays."""
 
-import json
 from collections.abc import Sequence
 from typing import TypeAlias
 
 import pyarrow as pa
+
+from rasteret_assets.contract.conform import json_text
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -21,13 +22,6 @@ def arrow_array(values: Sequence[Json]) -> pa.Array:
         if all(value is None or isinstance(value, dict) for value in values):
             return _struct([value if isinstance(value, dict) else None for value in values])
         return pa.array([json_text(value) for value in values], pa.string())
-
-
-def json_text(value: object) -> str | None:
-    """Return `value` as JSON; text stays as it is, and null stays null."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _struct(values: Sequence[dict[str, Json] | None]) -> pa.StructArray:

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rasteret_assets.contract.columns import DATETIME
+from rasteret_assets.contract.kinds import is_text
 from rasteret_assets.geo.geoparquet import storage_of
-from rasteret_assets.stages.ids import is_text
 
 _PER_SECOND: Final = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _DAY_US: Final = 86_400 * 10**6

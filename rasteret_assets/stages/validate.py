@@ -10,6 +10,7 @@ import shapely
 from numpy.typing import NDArray
 
 from rasteret_assets.contract.columns import SOURCE_ROW
+from rasteret_assets.contract.kinds import is_text
 from rasteret_assets.contract.problems import PROBLEMS
 from rasteret_assets.contract.rows import ROW, ROW_FAULTS, ROW_FLAGS
 from rasteret_assets.contract.spec import CollectionSpec
@@ -19,7 +20,7 @@ from rasteret_assets.geo.footprints import Footprints, footprints
 from rasteret_assets.geo.geoparquet import GeoMetadata, geometry_form, parse_geo
 from rasteret_assets.stages.assets import normalise_assets, usable
 from rasteret_assets.stages.columns import SourceColumns, source_columns, values_of
-from rasteret_assets.stages.ids import IdState, id_text, is_text
+from rasteret_assets.stages.ids import IdState, id_text
 from rasteret_assets.stages.times import Times, record_times
 
 _QUOTED: Final = 80

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rasteret_assets.contract.bands import BAND_SUFFIX
-from rasteret_assets.stages.ids import is_text
+from rasteret_assets.contract.kinds import is_text
 
 EPSG_COLUMN: Final = "proj:epsg"
 CRS_COLUMN: Final = "crs"
