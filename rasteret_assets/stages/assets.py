@@ -75,6 +75,8 @@ def usable(assets: pa.StructArray) -> NDArray[np.bool_]:
     """Return which rows of normalised `assets` have at least one href that is not blank."""
     found = np.zeros(len(assets), np.bool_)
     for member in assets.type:
+        if found.all():
+            break
         href = pc.struct_field(assets, [member.name, "href"])
         length = pc.binary_length(pc.utf8_trim_whitespace(href))
         found |= pc.fill_null(pc.greater(length, 0), fill_value=False).to_numpy(

@@ -44,10 +44,12 @@ def values_of(batch: pa.Table, name: str | None) -> pa.Array | None:
     """Return a column in one piece, None if the source has no such column."""
     if name is None:
         return None
-    column = batch[name].combine_chunks()
-    if isinstance(column, pa.ChunkedArray):  # empty, or over 2 GB of one type
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    return column.storage if isinstance(column, pa.ExtensionArray) else column
+    column = batch[name]
+    if column.num_chunks == 0:
+        array = pa.nulls(0, column.type)
+    else:  # combining a single chunk would copy it
+        array = column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+    return array.storage if isinstance(array, pa.ExtensionArray) else array
 
 
 def passing(schema: pa.Schema, spec: CollectionSpec) -> dict[str, str]:

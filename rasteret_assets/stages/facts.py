@@ -67,7 +67,7 @@ class FactKeeper:
         if bounds is not None:
             self._bounds.append(bounds)
         self._types |= wkb_types(rows["geometry"])
-        raster, other = band_candidates(rows["assets"])
+        raster, other = band_candidates(rows["assets"], known=self._raster)
         self._raster.update(dict.fromkeys(raster))
         self._other.update(dict.fromkeys(other))
 

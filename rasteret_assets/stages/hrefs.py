@@ -1,5 +1,6 @@
 """Which assets are bands, and where each record has them."""
 
+from collections.abc import Collection
 from typing import Final
 
 import pyarrow as pa
@@ -15,16 +16,20 @@ _UNSAYING_TYPES: Final = ("", "application/octet-stream", "binary/octet-stream")
 _TIFF_PATH: Final = r"\.tiff?(?:[?#].*)?$"
 
 
-def band_candidates(assets: pa.ChunkedArray) -> tuple[list[str], list[str]]:
+def band_candidates(
+    assets: pa.ChunkedArray, known: Collection[str] = ()
+) -> tuple[list[str], list[str]]:
     """Return the keys of assets that are GeoTIFFs, and of the others.
 
     Judged by media type, and where an asset has none, or one that says nothing, by the
     `.tif` or `.tiff` at the end of its path. A key is a GeoTIFF's if it is for any record.
-    Keys that no record here has are in neither list.
+    Keys that no record here has are in neither list, nor are those already `known`.
     """
     raster: list[str] = []
     other: list[str] = []
     for member in assets.type:
+        if member.name in known:
+            continue
         hrefs = _present(pc.struct_field(assets, [member.name, "href"]))
         present = pc.is_valid(hrefs)
         if not pc.any(present).as_py():
