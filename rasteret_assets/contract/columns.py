@@ -17,6 +17,9 @@ BBOX: Final = pa.struct([pa.field(name, pa.float64()) for name in ("xmin", "ymin
 PARTITION_COLUMNS: Final = ("year", "month")
 """Folder names of the Collection; not columns of its files."""
 
+NAME_KEY: Final = b"name"
+"""Key of a file's metadata: the Collection's name, as the peer `rasteret` reads it."""
+
 RENAMED_SUFFIX: Final = "_source"
 
 

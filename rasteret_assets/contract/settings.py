@@ -95,7 +95,7 @@ class BuildSettings:
     """Decoded bytes of one batch or row group, at most."""
     chunk_headers: int = 16_384
     """Headers (records x bands) fetched before their chunk is written."""
-    file_bytes: int = 512 << 20
+    file_bytes: int = 256 << 20
     """Decoded bytes of one file of the Collection, about."""
 
     def __post_init__(self) -> None:

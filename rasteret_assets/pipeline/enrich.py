@@ -9,7 +9,7 @@ from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.contract.tables import Progress, Report
 from rasteret_assets.errors import ConfigError
 from rasteret_assets.fetch import HeaderFetcher
-from rasteret_assets.locations import is_remote
+from rasteret_assets.locations import locate
 from rasteret_assets.pipeline.chunks import Chunk, ChunkDone, HeaderPlan, plan_headers
 from rasteret_assets.pipeline.headers import ChunkContext, fetch_chunk
 from rasteret_assets.pipeline.known import Known
@@ -107,7 +107,7 @@ def enrich(  # what, where to, and how hard
         return []
     context = _context(spec, workspace, chunks)
     progress = _Sum(chunks, report)
-    remote = any(is_remote(source) for source in spec.sources)
+    remote = any(locate(source).scheme != "file" for source in spec.sources)
 
     def one(chunk: Chunk, fetcher: HeaderFetcher) -> ChunkDone:
         fetched = fetch_chunk(context, chunk, fetcher, progress.of(chunk))

@@ -20,6 +20,12 @@ from rasteret_assets.storage import StageStore, StageTable
 from rasteret_assets.tiff import band_structs, check_band_index
 
 
+def folder_of(source: str) -> str:
+    """Return the folder of a source file, what its relative hrefs resolve against."""
+    path = source.split("?", 1)[0] if "://" in source else source
+    return path.rsplit("/", 1)[0] + "/"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkContext:
     """What every chunk of a run shares."""
@@ -57,7 +63,7 @@ def fetch_chunk(
         rows = (chunk.start, chunk.stop)
         batches = context.remapped.batches(fragment, columns=["assets"], rows=rows)
         assets = pa.concat_tables(batches)["assets"]
-        base = context.spec.base_uri or fragment.source
+        base = context.spec.base_uri or folder_of(fragment.source)
         for band in missing:
             wanted = band_hrefs(assets, band, base)
             work[band] = _plan_band(context, chunk, band, wanted, fragment.source)

@@ -1,7 +1,7 @@
 """What a Collection is zipped from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.pipeline.chunks import header_fingerprint
@@ -17,6 +17,20 @@ class Inputs:
     headers: Mapping[str, StageTable]
     """Every band enriched so far, in the order of their columns."""
 
+    _of: Mapping[str, Mapping[str, Fragment]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        fingerprint = header_fingerprint(self.spec)
+        found = {
+            band: {
+                one.identity: one
+                for one in table.manifest.fragments
+                if one.fingerprint == fingerprint
+            }
+            for band, table in self.headers.items()
+        }
+        object.__setattr__(self, "_of", found)
+
     @property
     def fragments(self) -> list[Fragment]:
         """The records' fragments, by source file."""
@@ -24,8 +38,4 @@ class Inputs:
 
     def header_fragment(self, band: str, of: Fragment) -> Fragment | None:
         """Return the headers of `band` for the records of fragment `of`, if there are any."""
-        fingerprint = header_fingerprint(self.spec)
-        for fragment in self.headers[band].manifest.fragments:
-            if fragment.identity == of.id and fragment.fingerprint == fingerprint:
-                return fragment
-        return None
+        return self._of[band].get(of.id)

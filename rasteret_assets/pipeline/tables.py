@@ -75,12 +75,15 @@ def validated_update(spec: CollectionSpec, raw: StageTable, base: Manifest | Non
 
 
 def remapped_update(
-    spec: CollectionSpec, validated: StageTable, base: Manifest | None
+    spec: CollectionSpec,
+    validated: StageTable,
+    base: Manifest | None,
+    settings: BuildSettings,
 ) -> StageUpdate:
     """Return what `remapped_table` becomes: the rows of `validated`, in canonical columns."""
 
     def run(todo: "_Work") -> Iterator[StageBatch]:
-        return _remapped(spec, _stored(validated, todo), todo)
+        return _remapped(spec, _stored(validated, todo), settings, todo)
 
     return _update(_work_of(validated), fingerprints(spec).remapped, base, run)
 
@@ -97,7 +100,7 @@ def straight_update(
 
     def run(todo: "_Work") -> Iterator[StageBatch]:
         scanned = _scanned(spec, by_uri[todo.source], settings, todo)
-        return _remapped(spec, _validated(spec, scanned, todo), todo)
+        return _remapped(spec, _validated(spec, scanned, todo), settings, todo)
 
     return _update(work, fingerprints(spec).remapped, base, run)
 
@@ -191,15 +194,44 @@ def _validated(
 ) -> Iterator[StageBatch]:
     seen = IdState()
     for batch in batches:
-        kept = validate(batch.rows, spec, seen, work.source)
+        kept = validate(batch.rows, spec, seen, work.source, geo=work.geo)
         yield _with_earlier(batch, kept)
 
 
 def _remapped(
-    spec: CollectionSpec, batches: Iterable[StageBatch], work: _Work
+    spec: CollectionSpec,
+    batches: Iterable[StageBatch],
+    settings: BuildSettings,
+    work: _Work,
 ) -> Iterator[StageBatch]:
+    for run in _runs(batches, settings.file_bytes):
+        yield _with_earlier(run, remap(run.rows, spec, work.geo, work.source))
+
+
+def _runs(batches: Iterable[StageBatch], most: int) -> Iterator[StageBatch]:
+    """Join batches into runs of up to `most` decoded bytes.
+
+    `remap` sorts what it is given by month: the longer the run, the fewer row groups hold a
+    month's rows, and the fewer are read again for each month when the Collection is zipped.
+    """
+    held: list[StageBatch] = []
+    size = 0
     for batch in batches:
-        yield _with_earlier(batch, remap(batch.rows, spec, work.geo, work.source))
+        weight = batch.rows.nbytes
+        if held and (size + weight > most or batch.rows.schema != held[0].rows.schema):
+            yield _joined(held)
+            held, size = [], 0
+        held.append(batch)
+        size += weight
+    if held:
+        yield _joined(held)
+
+
+def _joined(batches: Sequence[StageBatch]) -> StageBatch:
+    return StageBatch(
+        rows=pa.concat_tables([batch.rows for batch in batches]),
+        problems=pa.concat_tables([batch.problems for batch in batches]),
+    )
 
 
 def _with_earlier(before: StageBatch, after: StageBatch) -> StageBatch:

@@ -1,0 +1,71 @@
+"""What a Collection holds, counted in one pass over its thin columns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+from rasteret_assets.contract.bands import BAND_SUFFIX
+
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Counts and extents of a Collection."""
+
+    rows: int
+    bounds: tuple[float, float, float, float] | None
+    """Left, bottom, right, top in degrees; None without rows. A footprint that crosses the
+    antimeridian makes it the whole way round."""
+    time_range: tuple[datetime, datetime] | None
+    coverage: Mapping[str, int]
+    """Band to the number of rows that have its header."""
+
+
+def summarize(dataset: ds.Dataset, bands: Sequence[str]) -> Summary:
+    """Return the summary of `dataset`; reads times, boxes and one number per band and row."""
+    columns = {"datetime": ds.field("datetime")}
+    columns.update({corner: ds.field("bbox", corner) for corner in _CORNERS})
+    widths = {f"width of {band}": ds.field(band + BAND_SUFFIX, "image_width") for band in bands}
+    rows = 0
+    counts = dict.fromkeys(bands, 0)
+    extents: list[pa.Table] = []
+    for batch in dataset.to_batches(columns={**columns, **widths}):
+        if not batch.num_rows:
+            continue
+        rows += batch.num_rows
+        for band in bands:
+            width = batch.column(f"width of {band}")
+            counts[band] += len(width) - width.null_count
+        extents.append(_extent(batch))
+    if not extents:
+        return Summary(rows=0, bounds=None, time_range=None, coverage=counts)
+    merged = _extent(pa.concat_tables(extents).combine_chunks().to_batches()[0]).to_pylist()[0]
+    return Summary(
+        rows=rows,
+        bounds=(merged["xmin"], merged["ymin"], merged["xmax"], merged["ymax"]),
+        time_range=(merged["first"], merged["last"]),
+        coverage=counts,
+    )
+
+
+def _extent(batch: pa.RecordBatch) -> pa.Table:
+    """Return one row: the extent of the rows of `batch`, or of extents already made."""
+    names = batch.schema.names
+    first, last = ("first", "last") if "first" in names else ("datetime", "datetime")
+    crossing = pc.greater(batch.column("xmin"), batch.column("xmax"))
+    xmin = pc.if_else(crossing, -180.0, batch.column("xmin"))
+    xmax = pc.if_else(crossing, 180.0, batch.column("xmax"))
+    values = {
+        "xmin": pc.min(xmin),
+        "ymin": pc.min(batch.column("ymin")),
+        "xmax": pc.max(xmax),
+        "ymax": pc.max(batch.column("ymax")),
+        "first": pc.min(batch.column(first)),
+        "last": pc.max(batch.column(last)),
+    }
+    return pa.table({name: pa.array([value]) for name, value in values.items()})

@@ -1,0 +1,115 @@
+"""Records and headers by row number, from whichever fragments hold them."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from rasteret_assets.contract.bands import BAND_METADATA
+from rasteret_assets.contract.columns import SOURCE_FILE
+from rasteret_assets.pipeline.inputs import Inputs
+from rasteret_assets.stages import conform, order_keys, zip_bands
+from rasteret_assets.storage import Fragment
+
+MONTHS_FACT = "months"
+"""Fact of a records' fragment: year-month to the number of its rows."""
+
+_KEY_COLUMNS = ("datetime", "bbox")
+_KEYS_HELD = 8_000_000
+"""Rows whose sort keys (12 bytes each) are held at once, about."""
+
+_Keys = tuple[np.ndarray, np.ndarray]
+"""Months since year 0 and Hilbert values, a row each."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Rows of a collection, in the order they are to be written."""
+
+    months: np.ndarray
+    """Months since year 0."""
+    where: np.ndarray
+    """Which fragment, as its place in `Inputs.fragments`."""
+    rows: np.ndarray
+    """Row number within it (int64)."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def part(self, start: int, stop: int) -> "Places":
+        """Return the rows from `start` to `stop`."""
+        of = slice(start, stop)
+        return Places(months=self.months[of], where=self.where[of], rows=self.rows[of])
+
+
+class Gatherer:
+    """Finds and brings rows of one collection."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+        self._fragments = inputs.fragments
+        self._records = inputs.remapped.schema.append(pa.field(SOURCE_FILE, pa.string()))
+        self._keys: OrderedDict[str, _Keys] = OrderedDict()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Of the tables that `gather` returns."""
+        no_headers = dict.fromkeys(self._inputs.headers, pa.nulls(0, BAND_METADATA))
+        return zip_bands(self._records.empty_table(), no_headers).schema
+
+    def places(self, months: Sequence[str]) -> Places:
+        """Return all rows of `months` (`2024-06`), by month, then along the Hilbert curve."""
+        numbers = np.array([int(one[:4]) * 12 + int(one[5:]) - 1 for one in months])
+        found = []
+        for at, fragment in enumerate(self._fragments):
+            if fragment.facts[MONTHS_FACT].keys().isdisjoint(months):
+                continue
+            month, value = self._keys_of(fragment)
+            rows = np.flatnonzero(np.isin(month, numbers))
+            found.append((month[rows], np.full(len(rows), at), rows, value[rows]))
+        month, where, rows, value = (np.concatenate(part) for part in zip(*found, strict=True))
+        order = np.lexsort((rows, where, value, month))
+        return Places(months=month[order], where=where[order], rows=rows[order])
+
+    def gather(self, places: Places) -> pa.Table:
+        """Return the rows of `places`, in their order, records and headers side by side."""
+        parts, order = [], []
+        for at in np.unique(places.where):
+            here = np.flatnonzero(places.where == at)
+            rows = places.rows[here]
+            ascending = np.argsort(rows, kind="stable")
+            parts.append(self._take(self._fragments[at], rows[ascending]))
+            order.append(here[ascending])
+        back = np.empty(len(places), dtype=np.int64)
+        back[np.concatenate(order)] = np.arange(len(places))
+        return pa.concat_tables(parts).take(back)
+
+    def _keys_of(self, fragment: Fragment) -> _Keys:
+        """Return the sort keys of a fragment's rows, the last used of them from memory."""
+        if fragment.id not in self._keys:
+            batches = self._inputs.remapped.batches(fragment, columns=_KEY_COLUMNS)
+            keys = [order_keys(batch) for batch in batches]
+            months, values = (np.concatenate(part) for part in zip(*keys, strict=True))
+            self._keys[fragment.id] = (months, values)
+            held = sum(len(rows) for rows, _ in self._keys.values())
+            while held > _KEYS_HELD and len(self._keys) > 1:
+                _, (rows, _) = self._keys.popitem(last=False)
+                held -= len(rows)
+        self._keys.move_to_end(fragment.id)
+        return self._keys[fragment.id]
+
+    def _take(self, fragment: Fragment, rows: np.ndarray) -> pa.Table:
+        """Return rows of one fragment, ascending, with their headers."""
+        records = self._inputs.remapped.take(fragment, rows)
+        source = pa.repeat(fragment.source, records.num_rows)
+        records = conform(records.append_column(SOURCE_FILE, source), self._records)
+        headers = {}
+        for band, table in self._inputs.headers.items():
+            found = self._inputs.header_fragment(band, fragment)
+            if found is None:
+                headers[band] = pa.nulls(len(rows), BAND_METADATA)
+            else:
+                headers[band] = table.take(found, rows, columns=["header"])["header"]
+        return zip_bands(records, headers)

@@ -1,0 +1,58 @@
+"""A run that is killed in the middle goes on where it stopped."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import rasteret_assets
+from rasteret_assets.contract.settings import BuildSettings
+from tests.pipeline.conftest import Archive
+from tests.rig.http_server import Fault
+
+CHUNK = 8
+"""Headers per chunk: two records of two bands make half a chunk."""
+
+SCRIPT = """
+import sys, rasteret_assets
+rasteret_assets.build_from_table(
+    sys.argv[1], "s2", enrich_cog=True, workspace_dir=sys.argv[2], max_concurrent=4,
+    settings=rasteret_assets.BuildSettings(chunk_headers={chunk}),
+)
+"""
+
+
+def test_after_kill_9_at_most_the_chunks_under_way_are_asked_for_again(
+    archive: Archive, workspace: Path
+) -> None:
+    archive.add(30, start=10)
+    path = archive.write(archive.table(40))
+    archive.server.always("030/B04.tif", Fault(delay_s=60))  # the run hangs here
+    script = SCRIPT.format(chunk=CHUNK)
+    process = subprocess.Popen([sys.executable, "-c", script, path, str(workspace)])
+    deadline = time.monotonic() + 60
+    while len(archive.server.seen()) < 50 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    written = list(workspace.rglob("band_headers/*/*.parquet"))
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert written
+    assert not (workspace / "s2_records").exists()
+    before = {seen.path for seen in archive.server.seen()}
+    archive.server.always("030/B04.tif", None)
+    archive.gets()
+    collection = rasteret_assets.build_from_table(
+        path,
+        "s2",
+        enrich_cog=True,
+        workspace_dir=workspace,
+        settings=BuildSettings(chunk_headers=CHUNK),
+    )
+    again = [seen.path for seen in archive.server.seen() if seen.path in before]
+    in_flight_at_most = 4 * CHUNK  # chunks side by side, see enrich's workers
+    assert len(again) <= in_flight_at_most
+    assert len(archive.server.seen()) + len(before) - len(again) == 80
+    assert collection.dataset.count_rows() == 40
+    assert collection.problems.num_rows == 0
