@@ -1,0 +1,82 @@
+"""How much to read of a file at first, learned from the files before it."""
+
+import asyncio
+from collections.abc import Hashable
+from typing import Final
+
+_STEP: Final = 4 << 10
+_GENERATION: Final = 256
+"""Headers after which a need is forgotten, at the latest after twice as many."""
+_SCOUTS: Final = 3
+_SCOUTS_TAKE_AT_MOST_S: Final = 0.5
+
+
+class _Needs:
+    """What the headers of one kind needed lately."""
+
+    __slots__ = ("before", "count", "lately", "open", "scouts")
+
+    def __init__(self) -> None:
+        self.lately = 0
+        self.before = 0
+        self.count = 0
+        self.scouts = 0
+        """How many went ahead and have not come back."""
+        self.open = asyncio.Event()
+        """Set once the others may go."""
+
+
+class FirstReads:
+    """Sizes of first reads, by kind of file.
+
+    The size covers the largest need among the last few hundred headers of the kind and an
+    eighth more, so it grows at once, and shrinks when large needs stay away.
+
+    While nothing is known of a kind, its first few files go ahead of the others, which would
+    all have to ask twice if headers are larger than the first read. They are waited for half
+    a second at most.
+
+    Parameters
+    ----------
+    least, most
+        Bounds of the size in bytes.
+    """
+
+    def __init__(self, least: int, most: int) -> None:
+        self._least = least
+        self._most = most
+        self._needs: dict[Hashable, _Needs] = {}
+
+    async def size(self, kind: Hashable) -> int:
+        """Return how many bytes to read at first; `learn` is owed for every call."""
+        needs = self._needs.get(kind)
+        if needs is None:
+            needs = self._needs[kind] = _Needs()
+            asyncio.get_running_loop().call_later(_SCOUTS_TAKE_AT_MOST_S, needs.open.set)
+        if not needs.open.is_set():
+            if needs.scouts < _SCOUTS:
+                needs.scouts += 1
+                return self._least
+            await needs.open.wait()
+        largest = max(needs.lately, needs.before)
+        rounded = -(-(largest + largest // 8) // _STEP) * _STEP
+        return min(max(self._least, rounded), self._most)
+
+    def learn(self, kind: Hashable, prefix_bytes: int | None) -> None:
+        """Note what a header needed; None where that was not found out.
+
+        A need that no first read can meet, as of files whose index lies at the end, does not
+        make the first reads of others larger.
+        """
+        needs = self._needs[kind]
+        if prefix_bytes is None:
+            needs.scouts -= 1
+            if needs.scouts == 0:
+                needs.open.set()
+            return
+        needs.open.set()
+        if prefix_bytes <= self._most:
+            needs.lately = max(needs.lately, prefix_bytes)
+        needs.count += 1
+        if needs.count % _GENERATION == 0:
+            needs.before, needs.lately = needs.lately, 0

@@ -1,0 +1,226 @@
+"""Headers of many files at once, one outcome each."""
+
+import asyncio
+from collections import deque
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Self
+
+from rasteret_assets.contract.settings import FetchSettings
+from rasteret_assets.contract.tables import Progress, Report
+from rasteret_assets.errors import FetchError, ProblemCode, ProblemError
+from rasteret_assets.fetch.first_read import FirstReads
+from rasteret_assets.fetch.header import fetch_header
+from rasteret_assets.fetch.hosts import Host
+from rasteret_assets.fetch.loop import LoopThread
+from rasteret_assets.fetch.reader import RangeReader
+from rasteret_assets.fetch.signing import HrefSigner
+from rasteret_assets.fetch.target import Target
+from rasteret_assets.tiff import FileIdentity, Header
+
+_LOCATED_AT_ONCE: Final = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchedHeader:
+    """What came of one href."""
+
+    href: str
+    header: Header | None = None
+    file: FileIdentity | None = None
+    """Given with `header`."""
+    code: ProblemCode | None = None
+    """Why there is no header."""
+    detail: str | None = None
+    attempts: int = 0
+    """Tries of all its requests together; 0 where the href was not asked for."""
+    tried_at: datetime
+    """When the outcome was known, UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchStats:
+    """What was asked and had so far."""
+
+    requests: int
+    bytes_fetched: int
+
+
+@dataclass(slots=True, kw_only=True)
+class _Work:
+    """One call of `fetch` under way."""
+
+    outcomes: list[FetchedHeader | None]
+    queues: dict[Host, deque[tuple[int, Target, Hashable]]] = field(default_factory=dict)
+    workers: dict[Host, int] = field(default_factory=dict)
+    done: int = 0
+    problems: int = 0
+
+    def settle(self, index: int, outcome: FetchedHeader) -> None:
+        self.outcomes[index] = outcome
+        self.done += 1
+        self.problems += outcome.code is not None
+
+
+class HeaderFetcher:
+    """Fetches headers of many files, over connections that outlast a call.
+
+    A context manager for plain code: coroutines run on a loop in a thread of its own.
+
+    Parameters
+    ----------
+    settings
+        Limits and patience.
+    signer
+        Signs web addresses that need it.
+    table_is_remote
+        Whether the hrefs come from elsewhere; see `RangeReader`.
+
+    Examples
+    --------
+    >>> with HeaderFetcher(FetchSettings()) as fetcher:        # doctest: +SKIP
+    ...     outcomes = fetcher.fetch(hrefs, hint="B04")
+    """
+
+    def __init__(
+        self,
+        settings: FetchSettings,
+        *,
+        signer: HrefSigner | None = None,
+        table_is_remote: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._reader = RangeReader(settings, signer=signer, table_is_remote=table_is_remote)
+        self._first_reads = FirstReads(settings.first_read_bytes, settings.first_read_bytes_max)
+        self._loop = LoopThread()
+
+    def __enter__(self) -> Self:
+        self._loop.run(self._reader.__aenter__())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self._loop.run(self._reader.__aexit__(kind, error, trace))
+        finally:
+            self._loop.close()
+
+    @property
+    def stats(self) -> FetchStats:
+        """Requests and bytes since the fetcher was made."""
+        return FetchStats(requests=self._reader.requests, bytes_fetched=self._reader.bytes_fetched)
+
+    def fetch(
+        self,
+        hrefs: Sequence[str],
+        *,
+        hint: Hashable | Sequence[Hashable] = None,
+        report: Report | None = None,
+    ) -> list[FetchedHeader]:
+        """Return the outcome of every href, in the order given.
+
+        Files of the same server and hint are taken to have headers of about the same size.
+
+        Parameters
+        ----------
+        hrefs
+            Absolute locations, each once.
+        hint
+            What the files have in common, such as their band; or a list or tuple of one such
+            value per href.
+        report
+            Called by the calling thread about five times a second, and at the end.
+        """
+        hints = hint if isinstance(hint, list | tuple) else [hint] * len(hrefs)
+        work = _Work(outcomes=[None] * len(hrefs))
+        before = self.stats
+
+        def poll() -> None:
+            if report is not None:
+                report(self._progress(work, before))
+
+        self._loop.run(self._fetch_all(work, hrefs, hints), poll=poll)
+        poll()
+        return [outcome for outcome in work.outcomes if outcome is not None]
+
+    def _progress(self, work: _Work, before: FetchStats) -> Progress:
+        now = self.stats
+        return Progress(
+            done=work.done,
+            total=len(work.outcomes),
+            problems=work.problems,
+            requests=now.requests - before.requests,
+            bytes_fetched=now.bytes_fetched - before.bytes_fetched,
+        )
+
+    async def _fetch_all(
+        self, work: _Work, hrefs: Sequence[str], hints: Sequence[Hashable]
+    ) -> None:
+        """Hand the hrefs to workers of their servers, so that a slow one delays no other."""
+        async with asyncio.TaskGroup() as group:
+            for index, (href, hint) in enumerate(zip(hrefs, hints, strict=True)):
+                try:
+                    target = self._reader.target(href)
+                except FetchError as error:
+                    work.settle(index, _failed(href, error, 0))
+                    continue
+                self._hand_over(work, group, (index, target, hint))
+                if index % _LOCATED_AT_ONCE == 0:
+                    await asyncio.sleep(0)  # let the workers begin
+
+    def _hand_over(
+        self, work: _Work, group: asyncio.TaskGroup, job: tuple[int, Target, Hashable]
+    ) -> None:
+        host = job[1].host
+        queue = work.queues.setdefault(host, deque())
+        queue.append(job)
+        workers = work.workers.get(host, 0)
+        if workers < min(self._settings.max_per_host, self._settings.max_concurrent):
+            work.workers[host] = workers + 1
+            group.create_task(self._serve(work, host, queue))
+
+    async def _serve(
+        self, work: _Work, host: Host, queue: deque[tuple[int, Target, Hashable]]
+    ) -> None:
+        while queue:
+            index, target, hint = queue.popleft()
+            work.settle(index, await self._outcome(target, hint))
+        work.workers[host] -= 1
+
+    async def _outcome(self, target: Target, hint: Hashable) -> FetchedHeader:
+        kind = (target.host, hint)
+        first_read = await self._first_reads.size(kind)
+        try:
+            header, body = await fetch_header(
+                self._reader, target, first_read, self._settings.budget
+            )
+        except ProblemError as error:
+            self._first_reads.learn(kind, None)
+            return _failed(target.href, error, target.tries)
+        self._first_reads.learn(kind, header.prefix_bytes)
+        file = FileIdentity(
+            href=target.href, etag=body.etag, last_modified=body.last_modified, size=body.size
+        )
+        return FetchedHeader(
+            href=target.href,
+            header=header,
+            file=file,
+            attempts=target.tries,
+            tried_at=datetime.now(UTC),
+        )
+
+
+def _failed(href: str, error: ProblemError, attempts: int) -> FetchedHeader:
+    return FetchedHeader(
+        href=href,
+        code=error.code,
+        detail=error.detail,
+        attempts=attempts,
+        tried_at=datetime.now(UTC),
+    )
