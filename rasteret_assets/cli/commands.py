@@ -36,12 +36,12 @@ def import_table(options: Namespace) -> int:
 def list_collections(options: Namespace) -> int:
     """List the Collections of the workspace, a line each."""
     workspace = Workspace(options.workspace)
-    found = [load(name, workspace_dir=options.workspace).summary() for name in workspace.names()]
+    found = [load(name, workspace_dir=options.workspace) for name in workspace.names()]
     lines = [
-        f"{one['name']}  {one['rows']:,} rows  {len(one['bands'])} bands  {one['path']}"
-        for one in found
+        f"{one.name}  {len(one):,} records  {len(one.bands)} bands  {one.path}" for one in found
     ]
-    _show(options, found, "\n".join(lines) or f"no Collection in {workspace.root}")
+    text = "\n".join(lines) or f"no Collection in {workspace.root}"
+    _show(options, [one.summary() for one in found], text)
     return 0
 
 

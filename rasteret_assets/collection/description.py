@@ -15,7 +15,8 @@ class Description:
         """Return label and value of each line."""
         told = self.summary
         rows = int(str(told["rows"]))
-        lines = [("name", str(told["name"])), ("path", str(told["path"])), ("records", f"{rows:,}")]
+        lines = [(label, str(told[label])) for label in ("name", "path")]
+        lines.append(("records", f"{rows:,}"))
         if isinstance(times := told["time_range"], list):
             lines.append(("time", f"{times[0]} to {times[1]}"))
         if isinstance(bounds := told["bounds"], list):

@@ -1,7 +1,7 @@
 """The Collection: an immutable view of stored records and the headers of their bands."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
