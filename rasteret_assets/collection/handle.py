@@ -193,11 +193,7 @@ def _moment(day: Day, *, end: bool) -> datetime:
     if not isinstance(found, datetime):
         found = datetime(found.year, found.month, found.day, tzinfo=UTC)
     found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return (
-        found.replace(hour=23, minute=59, second=59, microsecond=999_999)
-        if whole_day and end
-        else found
-    )
+    return found + timedelta(days=1, microseconds=-1) if whole_day and end else found
 
 
 def _touching(bbox: BBox) -> pc.Expression:
