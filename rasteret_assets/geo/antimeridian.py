@@ -45,8 +45,8 @@ def cut_overhang(geometries: NDArray[np.object_], beyond: NDArray[np.bool_]) -> 
 
 def is_wide(geometries: NDArray[np.object_]) -> NDArray[np.bool_]:
     """Return which geometries of one part span more than half the world's longitudes."""
-    bounds = shapely.bounds(geometries)
-    wide = bounds[:, 2] - bounds[:, 0] > _TURN / 2
+    west, _, east, _ = shapely.bounds(geometries).T
+    wide = east > west + _TURN / 2
     return np.asarray(wide & (shapely.get_num_geometries(geometries) == 1))
 
 

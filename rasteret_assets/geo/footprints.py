@@ -71,15 +71,17 @@ def footprints(column: pa.Array, form: GeometryForm) -> Footprints:
     TableError
         If the CRS is not understood.
     """
-    geometries = _decode(column, form.encoding)
+    with np.errstate(invalid="ignore"):  # nan in a geometry is looked for below
+        geometries = _decode(column, form.encoding)
     empty = shapely.is_empty(geometries)
     null = pc.is_null(column).to_numpy(zero_copy_only=False)
     unknown = shapely.is_missing(geometries)
     transformer = None if form.crs is None else to_lonlat(form.crs)
     if transformer is not None:
         geometries = transform_geometries(geometries, transformer)
-        geometries = cut_crossing(geometries, is_wide(geometries))
     unfinite = _unfinite(geometries)
+    if transformer is not None:
+        geometries = cut_crossing(geometries, is_wide(geometries) & ~unfinite)
     bounds = shapely.bounds(geometries)
     on_earth = (np.abs(bounds) <= (_MOST_LON, _MOST_LAT, _MOST_LON, _MOST_LAT)).all(axis=1)
     edge = np.array((180, 90, 180, 90)) + TOLERANCE
