@@ -3,7 +3,6 @@
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-import pyproj
 from pyproj.crs import CRS
 from pyproj.exceptions import ProjError
 
@@ -16,8 +15,8 @@ _EPSG_LAST: Final = 32766
 """Codes above are private (OGC 19-008r4, section 7.4.1); ESRI's are among them."""
 _PE_STRING: Final = "ESRI PE String = "
 _CITATION_LENGTH: Final = 1 << 16
-_SAME_DEFINITION: Final = 90
-"""Per cent: PROJ's word for the same definition under another name."""
+_SAME_DEFINITION: Final = 70
+"""PROJ's confidence, in per cent, for the same definition under another name."""
 
 
 class Place(NamedTuple):

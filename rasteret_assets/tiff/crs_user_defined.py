@@ -3,10 +3,16 @@
 import math
 from typing import Final
 
-from pyproj.crs import CRS, GeographicCRS, ProjectedCRS
-from pyproj.crs.coordinate_operation import CoordinateOperation
+from pyproj.crs import (  # type: ignore[attr-defined]  # documented, but not in __all__
+    CRS,
+    CoordinateOperation,
+    Datum,
+    Ellipsoid,
+    GeographicCRS,
+    PrimeMeridian,
+    ProjectedCRS,
+)
 from pyproj.crs.datum import CustomDatum, CustomEllipsoid, CustomPrimeMeridian
-from pyproj.crs.datum import Datum, Ellipsoid, PrimeMeridian
 from pyproj.exceptions import CRSError
 
 from rasteret_assets.tiff import geokeys
@@ -42,7 +48,7 @@ _METHODS: Final = {
 }
 """PROJ's word for each ProjMethodGeoKey."""
 
-_OBLIQUE: Final = (3, 5, 29)
+_OBLIQUE: Final = (3, 29)
 _POLAR: Final = 15
 _ONE_PARALLEL: Final = 9
 _TRUE_SCALE: Final = (7, 17, 28)
@@ -61,8 +67,10 @@ _RECTIFIED_ANGLE: Final = 3096
 
 _DEGREES: Final = {9101: 180 / math.pi, 9105: 0.9, 9106: 0.9}
 """Degrees in each other angular unit."""
-_LINEAR_NAMES: Final = {9001: "m", 9002: "ft", 9003: "us-ft", 9036: "km"}
-_METRES: Final = {9002: 0.3048, 9003: 1200 / 3937, 9036: 1000.0}
+_METRE: Final = 9001
+_UNITS: Final = {_METRE: ("m", 1.0), 9002: ("ft", 0.3048), 9003: ("us-ft", 1200 / 3937)}
+"""PROJ's word for a linear unit, and its metres."""
+_GREENWICH: Final = 8901
 
 
 def user_defined_crs(keys: GeoKeys, *, projected: bool) -> CRS | None:
@@ -100,8 +108,24 @@ def _name(keys: GeoKeys) -> str:
 
 def _projection(keys: GeoKeys, method: int) -> str:
     """Return the projection as a PROJ string, without a datum."""
-    unit = geokeys.code(keys, geokeys.LINEAR_UNITS) or 9001
-    metres = number(keys, geokeys.LINEAR_UNIT_SIZE) or _METRES.get(unit, 1.0)
+    unit = geokeys.code(keys, geokeys.LINEAR_UNITS)
+    size = number(keys, geokeys.LINEAR_UNIT_SIZE)
+    if unit in _UNITS or not size:
+        name, metres = _UNITS.get(unit or _METRE, ("", 0.0))
+        spelled = [f"+units={name}"]
+    else:
+        metres = size
+        spelled = [f"+to_meter={metres!r}"]
+    terms = _terms(keys, method, metres)
+    if not metres or not all(map(math.isfinite, terms.values())):
+        msg = f"linear unit {unit} of {size} metres, parameters {terms}"
+        raise CRSError(msg)
+    spelled += [f"+{name}={value!r}" for name, value in terms.items()]
+    return f"+proj={_METHODS[method]} {' '.join(spelled)} +ellps=WGS84 +no_defs +type=crs"
+
+
+def _terms(keys: GeoKeys, method: int, metres: float) -> dict[str, float]:
+    """Return the parameters of a projection in degrees and metres, as PROJ calls them."""
     degrees = _DEGREES.get(geokeys.code(keys, geokeys.ANGULAR_UNITS) or 0, 1.0)
 
     def first(wanted: tuple[int, ...], default: float) -> float:
@@ -109,38 +133,28 @@ def _projection(keys: GeoKeys, method: int) -> str:
         return next(given, default)
 
     latitude = first(_LATITUDE, 0.0) * degrees
-    parallels = [number(keys, key) for key in _PARALLELS]
-    terms: dict[str, float] = {
-        "lonc" if method in _OBLIQUE[::2] else "lon_0": first(_LONGITUDE, 0.0) * degrees,
-        "lat_0": latitude,
-        "k_0": first(_SCALE, 1.0),
+    longitude = first(_LONGITUDE, 0.0) * degrees
+    parallels = [value * degrees for key in _PARALLELS if (value := number(keys, key)) is not None]
+    place = {
         "x_0": first(_EASTING, 0.0) * metres,
         "y_0": first(_NORTHING, 0.0) * metres,
+        "lat_0": latitude,
     }
-    if method == _POLAR:
-        terms["lat_0"] = math.copysign(90.0, latitude)
-        terms["lat_ts"] = latitude
-    elif method == _ONE_PARALLEL:
-        terms["lat_1"] = latitude
-    elif method in _TRUE_SCALE:
-        if parallels[0] is not None:
-            terms["lat_ts"] = parallels[0] * degrees
-            del terms["k_0"]
-    else:
-        for name, parallel in zip(("lat_1", "lat_2"), parallels, strict=True):
-            if parallel is not None:
-                terms[name] = parallel * degrees
-    if method in _OBLIQUE[::2]:
-        terms["alpha"] = first((_AZIMUTH,), 0.0) * degrees
+    factor = first(_SCALE, 1.0)
+    scale = {} if factor == 1 else {"k_0": factor}  # not every method takes it
+    if method in _OBLIQUE:
+        angles = {"alpha": first((_AZIMUTH,), 0.0) * degrees}
         if (angle := number(keys, _RECTIFIED_ANGLE)) is not None:
-            terms["gamma"] = angle * degrees
-    if bad := [name for name, value in terms.items() if not math.isfinite(value)]:
-        msg = f"projection parameters {bad} are not finite"
-        raise CRSError(msg)
-    name = _LINEAR_NAMES.get(unit)
-    units = f"+units={name}" if name else f"+to_meter={metres!r}"
-    spelled = " ".join(f"+{name}={value!r}" for name, value in terms.items())
-    return f"+proj={_METHODS[method]} {spelled} {units} +ellps=WGS84 +no_defs +type=crs"
+            angles["gamma"] = angle * degrees
+        return {**place, **scale, **angles, "lonc": longitude}
+    place["lon_0"] = longitude
+    if method == _POLAR:
+        return {**place, **scale, "lat_0": math.copysign(90.0, latitude), "lat_ts": latitude}
+    if method == _ONE_PARALLEL:
+        return {**place, **scale, "lat_1": latitude}
+    if method in _TRUE_SCALE and parallels:
+        return {**place, "lat_ts": parallels[0]}
+    return {**place, **scale, **dict(zip(("lat_1", "lat_2"), parallels, strict=False))}
 
 
 def _geographic(keys: GeoKeys) -> CRS | None:
@@ -155,10 +169,10 @@ def _geographic(keys: GeoKeys) -> CRS | None:
         major = number(keys, geokeys.SEMI_MAJOR_AXIS)
         if major is None or not math.isfinite(major) or major <= 0:
             return None
+        flattening = number(keys, geokeys.INVERSE_FLATTENING)
+        minor = None if flattening else number(keys, geokeys.SEMI_MINOR_AXIS)
         ellipsoid = CustomEllipsoid(
-            semi_major_axis=major,
-            semi_minor_axis=number(keys, geokeys.SEMI_MINOR_AXIS),
-            inverse_flattening=number(keys, geokeys.INVERSE_FLATTENING),
+            semi_major_axis=major, semi_minor_axis=minor, inverse_flattening=flattening
         )
     datum = CustomDatum(ellipsoid=ellipsoid, prime_meridian=_prime_meridian(keys))
     return GeographicCRS(name=_name(keys), datum=datum)
@@ -169,5 +183,5 @@ def _prime_meridian(keys: GeoKeys) -> PrimeMeridian:
         return PrimeMeridian.from_epsg(code)
     longitude = number(keys, geokeys.PRIME_MERIDIAN_LONGITUDE)
     if longitude is None:
-        return PrimeMeridian.from_epsg(8901)  # Greenwich
+        return PrimeMeridian.from_epsg(_GREENWICH)
     return CustomPrimeMeridian(longitude=longitude)

@@ -47,9 +47,10 @@ class Place(NamedTuple):
     tag: int
     code: str
     """What `struct` calls one number of it."""
-    count: int
+    items: int
+    """How many numbers."""
     item_bytes: int
-    index: int
+    value_index: int
     """Of the value's offset among the values taken out of the table; -1 if `inline_at` holds."""
     inline_at: int
     """Where the value begins, from the table's own offset; 0 if it stands elsewhere."""
@@ -78,13 +79,14 @@ class Directory(NamedTuple):
     offset: int
     layout: Layout
     values: tuple[int, ...]
-    scalars: Scalars
+    scalars: tuple[int, ...]
+    """Those of `Scalars`, in its order."""
     next_offset: int
     """Of the directory that comes after it; 0 if none does."""
 
     def start_of(self, place: Place) -> int:
         """Return the byte of the file at which the value of `place` begins."""
-        return self.offset + place.inline_at if place.inline_at else self.values[place.index]
+        return self.offset + place.inline_at if place.inline_at else self.values[place.value_index]
 
 
 @lru_cache(maxsize=_CACHED_ENTRIES + 1)
@@ -97,33 +99,27 @@ def _key_table(shape: FileShape, entries: int) -> Struct:
     return Struct(f"{shape.entry_bytes - pad}s{pad}x" * entries)
 
 
-def table_bytes(shape: FileShape, entries: int) -> int:
-    """Return the size of a table: the count, the entries, the next directory's offset."""
-    return shape.count.size + entries * shape.entry_bytes + shape.pointer.size
-
-
-def read_directory(shape: FileShape, table: bytes, entries: int, offset: int) -> Directory:
-    """Return the directory of so many `entries` whose `table` lies at `offset` of the file.
+def read_directory(shape: FileShape, data: bytes, at: int, entries: int, offset: int) -> Directory:
+    """Return the directory at `offset` of the file, whose table of `entries` is at `data[at:]`.
 
     Raises
     ------
     TiffError
         `corrupt`, if a tag that is one number is none, or is of a type without whole numbers.
     """
-    at = shape.count.size
+    first = at + shape.count.size
     if entries <= _CACHED_ENTRIES:
-        layout = _cached_layout(shape, _cached_key_table(shape, entries).unpack_from(table, at))
+        layout = _cached_layout(shape, _cached_key_table(shape, entries).unpack_from(data, first))
     else:
-        layout = _compile(shape, _key_table(shape, entries).unpack_from(table, at))
-    values = layout.table.unpack_from(table, at)
-    scalars = Scalars._make(layout.pick(values + _DEFAULTS))
-    next_offset = shape.pointer.unpack_from(table, at + entries * shape.entry_bytes)[0]
-    return Directory(offset, layout, values, scalars, next_offset)
+        layout = _compile(shape, _key_table(shape, entries).unpack_from(data, first))
+    values = layout.table.unpack_from(data, first)
+    (next_offset,) = shape.pointer.unpack_from(data, first + entries * shape.entry_bytes)
+    return Directory(offset, layout, values, layout.pick(values + _DEFAULTS), next_offset)
 
 
 def _compile(shape: FileShape, keys: tuple[bytes, ...]) -> Layout:
     """Return how to read tables whose entries begin with `keys` (tag, type, count)."""
-    table = [shape.byte_order]
+    table: list[str] = [shape.byte_order]
     scalars: dict[int, int] = {}
     places: dict[int, Place] = {}
     notes: list[str] = []

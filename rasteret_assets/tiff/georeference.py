@@ -121,5 +121,5 @@ def _short(affine: tuple[float, ...], shift: float) -> tuple[float, ...]:
 
 def _shifted(points: tuple[float, ...], shift: float) -> tuple[float, ...]:
     """Return control points with `shift` added to i and j."""
-    table = np.reshape(points, (-1, _TIEPOINT)) + [shift, shift, 0, 0, 0, 0]
+    table = np.reshape(points, (-1, _TIEPOINT)) + np.array([shift, shift, 0, 0, 0, 0])
     return tuple(table.ravel().tolist())

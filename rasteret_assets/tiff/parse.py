@@ -1,18 +1,27 @@
 """From a file's bytes to its header, or to what is still lacking. No I/O."""
 
-from typing import Final
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from rasteret_assets.contract.settings import HeaderBudget
 from rasteret_assets.errors import ProblemCode, TiffError
 from rasteret_assets.tiff.directories import Directory, Place
+from rasteret_assets.tiff.family import Family, Member, family_of
 from rasteret_assets.tiff.georeference import georeference_of
 from rasteret_assets.tiff.header import Header, Need
 from rasteret_assets.tiff.header_bytes import HeaderBytes
-from rasteret_assets.tiff.images import Storage, Value, check_budget, grid_of, storage_of
+from rasteret_assets.tiff.images import Storage, Value, check_budget, storage_of
 from rasteret_assets.tiff.reading import Reading
 from rasteret_assets.tiff.samples import samples_of
-from rasteret_assets.tiff.selection import Selection, select
-from rasteret_assets.tiff.tile_index import TileIndex, joined, take_tile_index
+from rasteret_assets.tiff.tile_index import (
+    Numbers,
+    check_tiles,
+    implied_byte_counts,
+    joined,
+    take_array,
+)
 from rasteret_assets.tiff.walk import Start, start_of, walk
 
 _GHOST: Final = b"GDAL_STRUCTURAL_METADATA_SIZE="
@@ -36,69 +45,100 @@ def parse_header(data: HeaderBytes, budget: HeaderBudget) -> Header | Need:
     directories = None if start is None else walk(reading, start)
     if start is None or directories is None:
         return reading.need()
-    selection = select(directories)
-    return _header(reading, start, selection) or reading.need()
+    family = family_of(
+        start.shape.byte_order,
+        tuple([(each.layout, each.scalars) for each in directories.found]),
+        directories.parents,
+    )
+    return _header(reading, start, directories.found, family) or reading.need()
 
 
-def _header(reading: Reading, start: Start, selection: Selection) -> Header | None:
-    """Return the header of the images selected, or None for want of bytes."""
+def _header(
+    reading: Reading, start: Start, directories: list[Directory], family: Family
+) -> Header | None:
+    """Return the header of a file of this family, or None for want of bytes."""
     order = start.shape.byte_order
-    masks = [mask for mask in (selection.mask, *selection.overview_masks) if mask is not None]
-    storages: list[Storage] = []
-    indexes: list[TileIndex] = []
-    for directory in (selection.image, *selection.overviews, *masks):
-        storage = _storage(reading, order, directory)
-        tiles = grid_of(directory.scalars)
-        index = take_tile_index(reading, directory, tiles.tiles, tiled=tiles.tiled)
-        if storage is not None and index is not None:
-            storages.append(storage)
-            indexes.append(index)
-    layout = selection.image.layout
-    sample_values = _values(reading, selection.image, layout.samples)
-    place_values = _values(reading, selection.image, layout.georeference)
-    metadata = _values(reading, selection.image, layout.gdal_metadata)
+    images = _images(reading, order, directories, family)
+    first = directories[family.members[0].position]
+    layout = first.layout
+    sample_values = _values(reading, first, layout.samples)
+    place_values = _values(reading, first, layout.georeference)
+    metadata = _values(reading, first, layout.gdal_metadata)
     structural = _structural_metadata(reading, start)
-    if reading.lacks_bytes:
+    if images is None or reading.lacks_bytes:
         return None
-    offsets, byte_counts = joined(order, indexes, storages, reading.size)
-    samples = samples_of(order, storages[0], sample_values)
-    georeference = georeference_of(order, place_values)
-    below = 1 + len(selection.overviews)
-    mask_storages = iter(storages[below:])
+    storages, offsets, byte_counts = images
+    check_tiles(family, offsets, byte_counts, reading.size)
+    below = 1 + family.overviews
+    masks = iter(storages[below:])
     return Header(
         byte_order=order,
         big_tiff=start.shape.big_tiff,
         image=storages[0],
         overviews=tuple(storages[1:below]),
-        mask=None if selection.mask is None else next(mask_storages),
-        overview_masks=tuple(
-            None if mask is None else next(mask_storages) for mask in selection.overview_masks
-        ),
+        mask=next(masks) if family.mask else None,
+        overview_masks=tuple([next(masks) if given else None for given in family.overview_masks]),
         offsets=offsets,
         byte_counts=byte_counts,
-        samples=samples,
-        georeference=georeference,
+        samples=samples_of(order, storages[0], sample_values),
+        georeference=georeference_of(order, place_values),
         gdal_metadata=_text(metadata[0].data) if metadata else None,
         structural_metadata=structural,
-        notes=(*selection.notes, *layout.notes),
+        notes=family.notes,
         prefix_bytes=reading.deepest,
     )
 
 
-def _storage(reading: Reading, order: str, directory: Directory) -> Storage | None:
+class _Images(NamedTuple):
+    """All images of a file, in the order of the family's members."""
+
+    storages: list[Storage]
+    offsets: NDArray[np.int64]
+    byte_counts: NDArray[np.int64]
+
+
+def _images(
+    reading: Reading, order: str, directories: list[Directory], family: Family
+) -> _Images | None:
+    """Return how all images are stored, and where; None for want of bytes."""
+    if family.tiles > reading.budget.tiles:
+        detail = f"an image of {family.tiles} tiles, the limit is {reading.budget.tiles}"
+        raise TiffError(ProblemCode.OVER_BUDGET, detail)
+    storages: list[Storage] = []
+    offsets: list[Numbers] = []
+    byte_counts: list[Numbers] = []
+    for member in family.members:
+        directory = directories[member.position]
+        storage = member.storage or _storage(reading, order, directory, member)
+        if storage is not None:
+            check_budget(storage, reading.budget)
+            storages.append(storage)
+        part = take_array(reading, directory, member.offsets)
+        if part is not None:
+            offsets.append(part)
+        if member.byte_counts is not None:
+            part = take_array(reading, directory, member.byte_counts)
+        elif storage is not None:
+            part = implied_byte_counts(storage)
+        if part is not None:
+            byte_counts.append(part)
+    if reading.lacks_bytes:
+        return None
+    return _Images(storages, joined(offsets), joined(byte_counts))
+
+
+def _storage(reading: Reading, order: str, directory: Directory, member: Member) -> Storage | None:
     values = _values(reading, directory, directory.layout.storage)
     if len(values) < len(directory.layout.storage):
         return None
-    storage = storage_of(order, directory.scalars, values)
-    check_budget(storage, reading.budget)
-    return storage
+    return storage_of(order, member.scalars, values)
 
 
 def _values(reading: Reading, directory: Directory, places: tuple[Place, ...]) -> tuple[Value, ...]:
     """Return the values of `places` that are held."""
     values = []
     for place in places:
-        size = place.count * place.item_bytes
+        size = place.items * place.item_bytes
         if size > reading.budget.tag_bytes:
             detail = f"tag {place.tag} holds {size} bytes, the limit is {reading.budget.tag_bytes}"
             raise TiffError(ProblemCode.OVER_BUDGET, detail)

@@ -1,11 +1,13 @@
 """One pass of the parser over the bytes held: what it found, and what it lacks."""
 
-from typing import Final
+from itertools import pairwise
+from typing import Final, NoReturn
 
 from rasteret_assets.contract.settings import HeaderBudget
 from rasteret_assets.errors import ProblemCode, TiffError
 from rasteret_assets.tiff.header import Need
 from rasteret_assets.tiff.header_bytes import HeaderBytes
+from rasteret_assets.tiff.tags import FileShape
 
 _NEAR: Final = 16 << 10
 """Ranges closer than this are asked for as one: a request costs more than such a gap."""
@@ -49,7 +51,7 @@ class Reading:
             `truncated`, if the file is known to end before them.
         """
         stop = start + size
-        if stop > self.deepest:
+        if stop > self.deepest:  # noqa: PLR1730  # max() costs three times as much
             self.deepest = stop
         if stop <= self._prefix_bytes:
             return self._prefix[start:stop]
@@ -59,8 +61,8 @@ class Reading:
             self._missing.append((start, stop))
         return found
 
-    def take_table(self, start: int, size: int) -> bytes | None:
-        """As `take`, for a directory: what is lacking is asked for with its surroundings."""
+    def take_around(self, start: int, size: int) -> bytes | None:
+        """As `take`, but what is lacking is asked for with its surroundings."""
         found = self.take(start, size)
         if found is None:
             _, stop = self._missing[-1]
@@ -68,6 +70,41 @@ class Reading:
             reach = start + (_TO_THE_END if near_end else _AFTER_TABLE)
             self._missing[-1] = (max(start - _BEFORE_TABLE, 0), max(stop, reach))
         return found
+
+    def take_table(self, shape: FileShape, start: int) -> tuple[bytes, int, int] | None:
+        """Return bytes, where in them the directory at `start` begins, and its entries.
+
+        None if they are not all held.
+
+        Raises
+        ------
+        TiffError
+            `truncated` as `take`; `corrupt` for an empty directory, `over_budget` for too many
+            entries.
+        """
+        data, at = self._prefix, start
+        if start + shape.count.size > self._prefix_bytes:
+            head = self.take_around(start, shape.count.size)
+            if head is None:
+                return None
+            data, at = head, 0
+        (entries,) = shape.count.unpack_from(data, at)
+        if not 0 < entries <= self.budget.entries:
+            self._refuse(entries, start)
+        size = shape.count.size + entries * shape.entry_bytes + shape.pointer.size
+        if start + size <= self._prefix_bytes:
+            if start + size > self.deepest:  # noqa: PLR1730  # as above
+                self.deepest = start + size
+            return self._prefix, start, entries
+        table = self.take_around(start, size)
+        return None if table is None else (table, 0, entries)
+
+    def _refuse(self, entries: int, start: int) -> NoReturn:
+        if not entries:
+            detail = f"the directory at byte {start} is empty"
+            raise TiffError(ProblemCode.CORRUPT, detail)
+        detail = f"a directory of {entries} entries, the limit is {self.budget.entries}"
+        raise TiffError(ProblemCode.OVER_BUDGET, detail)
 
     def _check_end(self, start: int, stop: int) -> None:
         if self._size is not None and stop > self._size:
@@ -88,9 +125,7 @@ class Reading:
             raise TiffError(ProblemCode.OVER_BUDGET, detail)
         ranges = _joined(self._clipped(), _NEAR)
         if len(ranges) > left:
-            gaps = sorted(
-                after[0] - before[1] for before, after in zip(ranges, ranges[1:], strict=False)
-            )
+            gaps = sorted(after[0] - before[1] for before, after in pairwise(ranges))
             ranges = _joined(ranges, gaps[len(ranges) - left - 1])
         total = self._data.held + sum(stop - start for start, stop in ranges)
         if total > self.budget.total_bytes:

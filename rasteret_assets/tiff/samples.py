@@ -75,7 +75,9 @@ def samples_of(byte_order: str, storage: Storage, values: tuple[Value, ...]) -> 
         belong.
     """
     given = {value.tag: value for value in values}
-    text, nodata, notes = None, None, ()
+    text: str | None = None
+    nodata: float | None = None
+    notes: tuple[str, ...] = ()
     if (value := given.get(tags.GDAL_NODATA)) is not None:
         text = value.data.partition(b"\0")[0].decode("utf-8", "replace")
         nodata = number_of(text)

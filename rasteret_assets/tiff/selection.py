@@ -1,10 +1,10 @@
 """Which directory is what: the full-size image, its reduced images, their masks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from rasteret_assets.tiff.directories import Directory
-from rasteret_assets.tiff.walk import Directories
+from rasteret_assets.tiff.directories import Scalars
 
 _REDUCED: Final = 1
 _MASK: Final = 4
@@ -13,83 +13,94 @@ _NOTES: Final = 16
 """More notes than this help no one."""
 
 
+class Candidate(NamedTuple):
+    """One directory that may be an image of the file."""
+
+    position: int
+    scalars: Scalars
+    parent: int | None
+    """Index of the directory whose SubIFD it is; None in the main chain."""
+
+    @property
+    def kind(self) -> int:
+        """The bits of `_REDUCED` and `_MASK` that hold."""
+        old = self.scalars.old_subfile_type == _OLD_REDUCED
+        return (self.scalars.subfile_type & (_REDUCED | _MASK)) | (_REDUCED if old else 0)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.scalars.width, self.scalars.height
+
+    @property
+    def area(self) -> int:
+        """Pixels."""
+        return self.scalars.width * self.scalars.height
+
+    @property
+    def said(self) -> str:
+        """What to call it in a note."""
+        return f"image of {self.scalars.width} x {self.scalars.height}"
+
+
 @dataclass(slots=True, kw_only=True)
 class Selection:
     """The images of a file that belong together."""
 
-    image: Directory
-    overviews: list[Directory]
-    mask: Directory | None
-    overview_masks: list[Directory | None]
+    image: Candidate
+    overviews: list[Candidate]
+    mask: Candidate | None
+    overview_masks: list[Candidate | None]
     notes: list[str]
 
 
-def select(directories: Directories) -> Selection:
+def select(candidates: Sequence[Candidate]) -> Selection:
     """Return the largest image that is neither reduced nor a mask, and what belongs to it.
 
-    Reduced images are looked for in the chain and among the image's SubIFDs; masks belong to
-    the image of their size (TIFF 6.0, NewSubfileType; GDAL keeps masks of overviews so).
+    Reduced images are looked for in the main chain and among the image's SubIFDs; masks belong
+    to the image of their size (TIFF 6.0, NewSubfileType; GDAL keeps masks of overviews so).
     """
-    chain = directories.chain
-    image = chain[0]
-    below = directories.sub_directories
-    if len(chain) > 1 or below or _kind(image):
-        every = [*chain, *(sub for subs in below.values() for sub in subs)]
-        image = max((each for each in every if not _kind(each)), key=_area, default=image)
+    whole = [each for each in candidates if not each.kind]
+    image = max(whole, key=lambda each: each.area, default=candidates[0])
     selection = Selection(image=image, overviews=[], mask=None, overview_masks=[], notes=[])
-    if image is not chain[0]:
+    if image is not candidates[0]:
         selection.notes.append("the first image of the file is not its largest")
-    related = [*chain, *below.get(image.offset, ())] if below else chain
+    related = [
+        each for each in candidates if each is not image and each.parent in (None, image.position)
+    ]
     for each in related:
-        if each is not image:
-            _sort_in(each, selection)
-    selection.overviews.sort(key=_area, reverse=True)
+        _sort_in(each, selection)
+    selection.overviews.sort(key=lambda each: each.area, reverse=True)
     selection.overview_masks = [None] * len(selection.overviews)
     for each in related:
-        if _kind(each) & (_MASK | _REDUCED) == _MASK | _REDUCED:
+        if each.kind == _MASK | _REDUCED:
             _pair(each, selection)
     del selection.notes[_NOTES:]
     return selection
 
 
-def _kind(directory: Directory) -> int:
-    """Return the bits of `_REDUCED` and `_MASK` that hold."""
-    scalars = directory.scalars
-    return (scalars.subfile_type & (_REDUCED | _MASK)) | (scalars.old_subfile_type == _OLD_REDUCED)
-
-
-def _area(directory: Directory) -> int:
-    return directory.scalars.width * directory.scalars.height
-
-
-def _size(directory: Directory) -> tuple[int, int]:
-    return directory.scalars.width, directory.scalars.height
-
-
-def _sort_in(each: Directory, selection: Selection) -> None:
+def _sort_in(each: Candidate, selection: Selection) -> None:
     """Take in `each` if it is a reduced image or the mask of the image."""
-    kind, image = _kind(each), selection.image
-    name = f"image of {each.scalars.width} x {each.scalars.height}"
-    if kind == _REDUCED:
-        smaller = each.scalars.width <= image.scalars.width
-        smaller = smaller and each.scalars.height <= image.scalars.height
-        if smaller and each.scalars.samples_per_pixel == image.scalars.samples_per_pixel:
+    ours, full = each.scalars, selection.image.scalars
+    if each.kind == _REDUCED:
+        smaller = ours.width <= full.width and ours.height <= full.height
+        if smaller and ours.samples_per_pixel == full.samples_per_pixel:
             selection.overviews.append(each)
         else:
-            selection.notes.append(f"reduced {name} passed over: it does not fit the full one")
-    elif kind == _MASK:
-        if selection.mask is None and _size(each) == _size(image):
+            selection.notes.append(f"reduced {each.said} passed over: it does not fit the full one")
+    elif each.kind == _MASK:
+        if selection.mask is None and each.size == selection.image.size:
             selection.mask = each
         else:
-            selection.notes.append(f"mask, an {name}, passed over: not of the image's size")
-    elif not kind:
-        selection.notes.append(f"a further {name} passed over")
+            selection.notes.append(f"mask, an {each.said}, passed over: not of the image's size")
+    elif not each.kind:
+        selection.notes.append(f"a further {each.said} passed over")
 
 
-def _pair(mask: Directory, selection: Selection) -> None:
+def _pair(mask: Candidate, selection: Selection) -> None:
     """Give `mask` to the overview of its size that has none."""
     for at, overview in enumerate(selection.overviews):
-        if selection.overview_masks[at] is None and _size(overview) == _size(mask):
+        if selection.overview_masks[at] is None and overview.size == mask.size:
             selection.overview_masks[at] = mask
             return
     selection.notes.append("mask of a reduced image passed over: no overview is of its size")

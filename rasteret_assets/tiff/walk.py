@@ -1,10 +1,9 @@
 """From a file's first bytes along the chain of its directories."""
 
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from rasteret_assets.errors import ProblemCode, TiffError
-from rasteret_assets.tiff.directories import Directory, read_directory, table_bytes
+from rasteret_assets.tiff.directories import Directory, read_directory
 from rasteret_assets.tiff.images import Value, numbers
 from rasteret_assets.tiff.reading import Reading
 from rasteret_assets.tiff.tags import SHAPES, FileShape
@@ -24,9 +23,10 @@ class Start(NamedTuple):
 class Directories(NamedTuple):
     """All directories of a file."""
 
-    chain: list[Directory]
-    sub_directories: dict[int, list[Directory]]
-    """SubIFDs by the offset of the directory they belong to."""
+    found: list[Directory]
+    """Those of the chain, then SubIFDs."""
+    parents: tuple[int, ...]
+    """For each SubIFD, which of `found` it belongs to."""
 
 
 def start_of(reading: Reading) -> Start | None:
@@ -40,14 +40,14 @@ def start_of(reading: Reading) -> Start | None:
     if reading.size is not None and reading.size < _MAGIC_BYTES:
         detail = f"a file of {reading.size} bytes"
         raise TiffError(ProblemCode.NOT_TIFF, detail)
-    magic = reading.take_table(0, _MAGIC_BYTES)
+    magic = reading.take_around(0, _MAGIC_BYTES)
     if magic is None:
         return None
     shape = SHAPES.get(magic)
     if shape is None:
         detail = f"the file begins with {magic!r}"
         raise TiffError(ProblemCode.NOT_TIFF, detail)
-    head = reading.take_table(0, shape.head_bytes)
+    head = reading.take_around(0, shape.head_bytes)
     if head is None:
         return None
     if shape.big_tiff and head[4:8] not in _BIG_TIFF_POINTERS:
@@ -66,22 +66,21 @@ def walk(reading: Reading, start: Start) -> Directories | None:
         where one lies beyond the file's end.
     """
     seen: set[int] = set()
-    chain: list[Directory] = []
+    found: list[Directory] = []
     offset = start.first_directory
-    while offset or not chain:
+    while offset or not found:
         directory = _directory(reading, start.shape, offset, seen)
         if directory is None:
             return None
-        chain.append(directory)
+        found.append(directory)
         offset = directory.next_offset
-    sub_directories = {
-        directory.offset: _sub_directories(reading, start.shape, directory, seen)
-        for directory in chain
-        if directory.layout.sub_ifds is not None
-    }
-    if reading.lacks_bytes:
-        return None
-    return Directories(chain, sub_directories)
+    parents: list[int] = []
+    for parent, directory in enumerate(list(found)):
+        if directory.layout.sub_ifds is not None:
+            below = _sub_directories(reading, start.shape, directory, seen)
+            found += below
+            parents += [parent] * len(below)
+    return None if reading.lacks_bytes else Directories(found, tuple(parents))
 
 
 def _directory(reading: Reading, shape: FileShape, offset: int, seen: set[int]) -> Directory | None:
@@ -95,18 +94,8 @@ def _directory(reading: Reading, shape: FileShape, offset: int, seen: set[int]) 
         detail = f"more than {reading.budget.ifds} directories"
         raise TiffError(ProblemCode.OVER_BUDGET, detail)
     seen.add(offset)
-    head = reading.take_table(offset, shape.count.size)
-    if head is None:
-        return None
-    entries = shape.count.unpack(head)[0]
-    if entries > reading.budget.entries:
-        detail = f"a directory of {entries} entries, the limit is {reading.budget.entries}"
-        raise TiffError(ProblemCode.OVER_BUDGET, detail)
-    if not entries:
-        detail = f"the directory at byte {offset} is empty"
-        raise TiffError(ProblemCode.CORRUPT, detail)
-    table = reading.take_table(offset, table_bytes(shape, entries))
-    return None if table is None else read_directory(shape, table, entries, offset)
+    table = reading.take_table(shape, offset)
+    return None if table is None else read_directory(shape, *table, offset)
 
 
 def _sub_directories(
@@ -116,12 +105,12 @@ def _sub_directories(
     place = parent.layout.sub_ifds
     if place is None:
         return []
-    if place.count > reading.budget.ifds:
-        detail = f"{place.count} SubIFDs, the limit is {reading.budget.ifds} directories"
+    if place.items > reading.budget.ifds:
+        detail = f"{place.items} SubIFDs, the limit is {reading.budget.ifds} directories"
         raise TiffError(ProblemCode.OVER_BUDGET, detail)
-    data = reading.take_table(parent.start_of(place), place.count * place.item_bytes)
+    data = reading.take_around(parent.start_of(place), place.items * place.item_bytes)
     if data is None:
         return []
-    offsets: Iterable[int] = numbers(shape.byte_order, Value(place.tag, place.code, data))
+    offsets = numbers(shape.byte_order, Value(place.tag, place.code, data))
     found = (_directory(reading, shape, offset, seen) for offset in offsets)
     return [directory for directory in found if directory is not None]
