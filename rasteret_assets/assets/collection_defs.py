@@ -1,0 +1,30 @@
+"""All that Dagster knows of one declared collection."""
+
+import dagster as dg
+
+from rasteret_assets.assets.declared import DeclaredCollection
+from rasteret_assets.assets.headers import band_headers_asset
+from rasteret_assets.assets.jobs import collection_jobs
+from rasteret_assets.assets.sensors import bands_sensor, retry_schedule, source_sensor
+from rasteret_assets.assets.tables import table_assets
+from rasteret_assets.assets.zipped import collection_asset
+
+
+def build_collection_defs(declared: DeclaredCollection) -> dg.Definitions:
+    """Return the Dagster assets, checks, jobs, sensors and schedules of a collection.
+
+    They need three resources: `workspace` (`WorkspaceIOManager`), `enrichment`
+    (`EnrichmentResource`) and `summaries`, any I/O manager that all steps of a run reach.
+    """
+    assets = table_assets(declared)
+    sensors = [source_sensor(declared)]
+    schedules = []
+    if declared.spec.enrich:
+        assets.append(band_headers_asset(declared))
+        if declared.retry_cron is not None:
+            schedules.append(retry_schedule(declared, declared.retry_cron))
+    if declared.finds_bands:
+        sensors.append(bands_sensor(declared))
+    assets.append(collection_asset(declared))
+    asked_for = dg.Definitions(assets=assets, sensors=sensors, schedules=schedules)
+    return dg.Definitions.merge(asked_for, collection_jobs(declared))

@@ -1,0 +1,164 @@
+"""What a materialization says of itself in the UI, from what manifests know already."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from rasteret_assets.assets.sample import sample
+from rasteret_assets.pipeline.chunks import ChunkDone, ranges_of
+from rasteret_assets.storage import CollectionManifest, CollectionStore, Fragment, StageTable
+
+Metadata = dict[str, Any]
+"""What Dagster takes as metadata: texts, numbers and `MetadataValue`s by name."""
+
+_SAMPLE_ROWS = 5
+
+
+def stage_metadata(table: StageTable, rows_in: int | None, seconds: float) -> Metadata:
+    """Return what the commit of a table stage says of itself.
+
+    Rows in and out, problems by code, files, seconds, columns and a few rows.
+    """
+    fragments = table.manifest.fragments
+    rows = table.count_rows()
+    return {
+        "dagster/row_count": rows,
+        "dagster/uri": table.url,
+        "dagster/column_schema": column_schema(table.schema),
+        **({} if rows_in is None else {"rows_in": rows_in}),
+        "rows_out": rows,
+        **_problems(stage_problems(fragments)),
+        "source_files": len(fragments),
+        "files": sum(len(fragment.files) for fragment in fragments),
+        "generation": table.manifest.generation,
+        "seconds": round(seconds, 3),
+        "sample": sample(_first_rows(table)),
+    }
+
+
+def band_metadata(fragments: Sequence[Fragment], done: Sequence[ChunkDone]) -> Metadata:
+    """Return what the commit of one band's headers says of itself.
+
+    Parameters
+    ----------
+    fragments
+        The band's headers as they will be committed.
+    done
+        What the run's chunks brought, for all its bands together.
+    """
+    rows = sum(fragment.rows for fragment in fragments)
+    problems = header_problems(fragments)
+    headers = rows - problems.total()
+    seconds = sum(chunk.seconds for chunk in done)
+    fetched = sum(one.stop - one.start for chunk in done for one in chunk.ranges.values())
+    return {
+        "dagster/partition_row_count": rows,
+        "headers": headers,
+        "coverage": round(headers / rows, 6) if rows else 0.0,
+        **_problems(problems),
+        "files": sum(len(fragment.files) for fragment in fragments),
+        "requests": sum(chunk.requests for chunk in done),
+        "bytes_fetched": sum(chunk.bytes_fetched for chunk in done),
+        "seconds": round(seconds, 3),
+        "headers_per_second": round(fetched / seconds, 1) if seconds else 0.0,
+    }
+
+
+def collection_metadata(
+    store: CollectionStore,
+    manifest: CollectionManifest,
+    headers: Mapping[str, Sequence[Fragment]],
+    *,
+    rows_in: int,
+    seconds: float,
+) -> Metadata:
+    """Return what the commit of a Collection says of itself.
+
+    Parameters
+    ----------
+    headers
+        Each band's header fragments.
+    """
+    problems = store.problems()["code"].value_counts()
+    counts = Counter({str(one["values"]): int(one["counts"].as_py()) for one in problems})
+    return {
+        "dagster/row_count": manifest.rows,
+        "dagster/uri": store.url,
+        "dagster/column_schema": column_schema(manifest.schema),
+        "rows_in": rows_in,
+        "rows_out": manifest.rows,
+        **_problems(counts),
+        "coverage": _coverage(headers),
+        "files": len(manifest.files),
+        "months": len({(file.year, file.month) for file in manifest.files}),
+        "generation": manifest.generation,
+        "seconds": round(seconds, 3),
+        "sample": sample(store.read(lambda dataset: dataset.head(_SAMPLE_ROWS))),
+    }
+
+
+def stage_problems(fragments: Iterable[Fragment]) -> Counter[str]:
+    """Return how many rows were set aside on the way to a table stage, by problem code."""
+    counts: Counter[str] = Counter()
+    for fragment in fragments:
+        counts.update(fragment.facts["problems"])
+    return counts
+
+
+def header_problems(fragments: Iterable[Fragment]) -> Counter[str]:
+    """Return how many records lack a band's header, by problem code."""
+    counts: Counter[str] = Counter()
+    for fragment in fragments:
+        for one in ranges_of(fragment):
+            counts.update(one.problems)
+    return counts
+
+
+def column_schema(schema: pa.Schema) -> dg.TableSchema:
+    """Return `schema` as the UI shows it; of nested types, the beginning."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=field.name,
+                type=_shortened(str(field.type)),
+                constraints=dg.TableColumnConstraints(nullable=field.nullable),
+            )
+            for field in schema
+        ]
+    )
+
+
+def _problems(counts: Counter[str]) -> Metadata:
+    """Return the number of problems, and a line for each code."""
+    lines = [f"| {code} | {count:,} |" for code, count in counts.most_common()]
+    table = "\n".join(["| code | rows |", "| --- | --- |", *lines])
+    return {
+        "problems": counts.total(),
+        **({"problems_by_code": dg.MetadataValue.md(table)} if counts else {}),
+    }
+
+
+def _coverage(headers: Mapping[str, Sequence[Fragment]]) -> dg.MarkdownMetadataValue:
+    lines = []
+    for band, fragments in headers.items():
+        rows = sum(fragment.rows for fragment in fragments)
+        found = rows - header_problems(fragments).total()
+        share = f"{100 * found / rows:.1f} %" if rows else ""
+        lines.append(f"| {band} | {found:,} of {rows:,} | {share} |")
+    return dg.MetadataValue.md("\n".join(["| band | headers | |", "| --- | --- | --- |", *lines]))
+
+
+def _first_rows(table: StageTable) -> pa.Table:
+    """Return a few rows of the first fragment that has some."""
+    for fragment in table.manifest.fragments:
+        if fragment.rows:
+            stop = min(_SAMPLE_ROWS, fragment.rows)
+            return pa.concat_tables(table.batches(fragment, rows=(0, stop)))
+    return table.schema.empty_table()
+
+
+def _shortened(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,57 @@
+"""`collection` as a Dagster asset."""
+
+import dagster as dg
+
+from rasteret_assets.assets.declared import DeclaredCollection
+from rasteret_assets.assets.definition import WORKSPACE, table_asset
+from rasteret_assets.assets.io_manager import WorkspaceIOManager
+from rasteret_assets.assets.names import COLLECTION, HEADERS, REMAPPED, op_name
+from rasteret_assets.assets.outputs import CollectionPlan
+from rasteret_assets.contract.spec import CollectionSpec, digest
+from rasteret_assets.pipeline.build import open_inputs
+from rasteret_assets.pipeline.zipping import ZIP_VERSION, collection_update
+from rasteret_assets.storage import StageTable
+
+
+def collection_asset(declared: DeclaredCollection) -> dg.AssetsDefinition:
+    """Return the Dagster asset `{name}/collection`: records and the headers of their bands."""
+    version = digest("collection", ZIP_VERSION)
+    if not declared.spec.enrich:
+        op = _of_records(declared.spec)
+        return table_asset(op, declared, COLLECTION, upstream=(REMAPPED,), version=version)
+    op = _of_records_and_headers(declared.spec)
+    return table_asset(op, declared, COLLECTION, upstream=(REMAPPED, HEADERS), version=version)
+
+
+def _of_records(spec: CollectionSpec) -> dg.OpDefinition:
+    @dg.op(name=op_name(spec.name, COLLECTION), out=dg.Out(io_manager_key=WORKSPACE))
+    def collection(
+        remapped_table: StageTable, workspace: dg.ResourceParam[WorkspaceIOManager]
+    ) -> CollectionPlan:
+        return _plan(spec, remapped_table, workspace)
+
+    return collection
+
+
+def _of_records_and_headers(spec: CollectionSpec) -> dg.OpDefinition:
+    @dg.op(name=op_name(spec.name, COLLECTION), out=dg.Out(io_manager_key=WORKSPACE))
+    def collection(
+        context: dg.OpExecutionContext,
+        remapped_table: StageTable,
+        band_headers: dict[str, StageTable],
+        workspace: dg.ResourceParam[WorkspaceIOManager],
+    ) -> CollectionPlan:
+        context.log.info("bands with headers: %s", ", ".join(band_headers) or "none")
+        return _plan(spec, remapped_table, workspace)
+
+    return collection
+
+
+def _plan(
+    spec: CollectionSpec, remapped_table: StageTable, workspace: WorkspaceIOManager
+) -> CollectionPlan:
+    place, settings = workspace.workspace(), workspace.build_settings()
+    return CollectionPlan(
+        plan=lambda base: collection_update(open_inputs(spec, place), base, settings),
+        rows_in=remapped_table.count_rows(),
+    )
