@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from rasteret_assets.contract.bands import BAND_METADATA, MASK, OVERVIEW
 from rasteret_assets.errors import ProblemCode, TiffError
-from rasteret_assets.tiff.gdal_metadata import NO_FACTS, BandFacts, metadata_facts
+from rasteret_assets.tiff.gdal_metadata import FACT_FIELDS, facts_of_band, metadata_facts
 from rasteret_assets.tiff.header import FileIdentity, Header
 from rasteret_assets.tiff.level_columns import (
     Cut,
@@ -19,9 +19,8 @@ from rasteret_assets.tiff.level_columns import (
     list_bounds,
     storage_columns,
 )
-from rasteret_assets.tiff.samples import Samples
+from rasteret_assets.tiff.samples import Samples, dtype_name
 
-_FACTS: Final = ("scale", "offset", "unit", "description", "statistics")
 _SAMPLES: Final = ("sample_format", "extra_samples", "nodata", "nodata_text", "palette")
 _GEOREFERENCE: Final = ("transform", "pixel_scale", "tiepoint", "crs", "pixel_is_point", "gcps")
 _FILE: Final = ("href", "etag", "last_modified")
@@ -133,8 +132,10 @@ def _shared_columns(headers: list[Header]) -> dict[str, pa.Array]:
         for name in names:
             kind = BAND_METADATA.field(name).type
             columns[name] = shared.column(attrgetter(name), kind)
-    types = Shared((header.samples.dtype, header.byte_order) for header in headers)
-    columns["dtype"] = types.column(lambda key: key[0], pa.string())
+    types = Shared(
+        (header.samples, header.byte_order, header.image.compression) for header in headers
+    )
+    columns["dtype"] = types.column(lambda key: dtype_name(*key), pa.string())
     for name in ("byte_order", "structural_metadata", "gdal_metadata"):
         texts = Shared(getattr(header, name) for header in headers)
         columns[name] = texts.column(lambda text: text, pa.string())
@@ -161,25 +162,19 @@ def _fact_columns(headers: list[Header], bands: list[int | None]) -> dict[str, p
         (header.gdal_metadata, header.samples, band)
         for header, band in zip(headers, bands, strict=True)
     )
-    columns = {name: said.column(_fact(name), BAND_METADATA.field(name).type) for name in _FACTS}
+    columns = {
+        name: said.column(_fact(name), BAND_METADATA.field(name).type) for name in FACT_FIELDS
+    }
     columns["color_interpretation"] = said.column(_color, pa.string())
     return columns
 
 
 def _fact(name: str) -> Callable[[Said], object]:
     value_of = attrgetter(name)
-    return lambda said: value_of(_facts(said))
-
-
-def _facts(said: Said) -> BandFacts:
-    metadata, _, band = said
-    if metadata is None or band is None:
-        return NO_FACTS
-    return metadata_facts(metadata).bands.get(band, NO_FACTS)
+    return lambda said: value_of(facts_of_band(said[0], said[2]))
 
 
 def _color(said: Said) -> str | None:
-    _, samples, band = said
-    if band is None:
-        return None
-    return _facts(said).color_interpretation or samples.color_interpretation(band)
+    text, samples, band = said
+    own = None if band is None else samples.color_interpretation(band)
+    return facts_of_band(text, band).color_interpretation or own

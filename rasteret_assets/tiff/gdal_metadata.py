@@ -46,7 +46,10 @@ class BandFacts:
         return None if all(value is None for value in given.values()) else given
 
 
-NO_FACTS: Final = BandFacts()
+FACT_FIELDS: Final = ("scale", "offset", "unit", "description", "statistics")
+"""Attributes of `BandFacts` that are fields of the index under the same name."""
+
+_NO_FACTS: Final = BandFacts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +108,13 @@ def metadata_facts(text: str) -> MetadataFacts:
     2.0
     """
     return _cached(text) if len(text) <= _CACHED_LENGTH else _read(text)
+
+
+def facts_of_band(text: str | None, band_index: int | None) -> BandFacts:
+    """Return what a file's metadata text, if any, says of one band; of all bands nothing."""
+    if text is None or band_index is None:
+        return _NO_FACTS
+    return metadata_facts(text).bands.get(band_index, _NO_FACTS)
 
 
 def _read(text: str) -> MetadataFacts:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
+
 from rasteret_assets.tiff import tags
-from rasteret_assets.tiff.decode_format import YCBCR, sample_dtype
+from rasteret_assets.tiff.decode_format import PIXEL_CODECS, YCBCR, sample_dtype
 from rasteret_assets.tiff.images import Storage, Value, numbers
 
 _COLORS: Final[dict[int, tuple[str, ...]]] = {
@@ -44,6 +46,22 @@ class Samples:
     def color_interpretation(self, band_index: int) -> str:
         """Return GDAL's word for the colour of one sample, lower case."""
         return color_interpretation(self.photometric, self.extra_samples, self.count, band_index)
+
+
+def dtype_name(samples: Samples, byte_order: str, compression: int) -> str:
+    """Return NumPy's name of the type, with a byte order where tiles hold big-endian numbers.
+
+    Then it is what `numpy.frombuffer` takes for a tile's decompressed bytes, which `rasteret`
+    relies on. Packed bits, and codecs that give pixels, know no byte order.
+    """
+    kind = np.dtype(samples.dtype)
+    plain = (
+        byte_order == "<"
+        or kind.itemsize == 1
+        or samples.bits_per_sample != 8 * kind.itemsize
+        or compression in PIXEL_CODECS
+    )
+    return kind.name if plain else kind.newbyteorder(">").str
 
 
 def color_interpretation(
