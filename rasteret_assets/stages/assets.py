@@ -161,7 +161,7 @@ def _whole(index: pa.Array) -> pa.Array:
         return index.cast(pa.int32())
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         return pc.if_else(pc.is_null(index), pa.scalar(None, pa.int32()), pa.scalar(-1, pa.int32()))
-    number = index.cast(pa.float64())
+    number = index.cast(pa.float64(), safe=False)
     index_range = pc.and_(pc.greater_equal(number, 0), pc.less(number, 1 << 31))
     sane = pc.and_(index_range, pc.equal(number, pc.floor(number)))
     return pc.if_else(sane, number, -1.0).cast(pa.int32())
