@@ -16,6 +16,8 @@ from rasteret_assets.contract.kinds import is_number
 from rasteret_assets.errors import ConfigError
 from rasteret_assets.stages.json_values import Json
 
+_DAY_US: Final = 86_400 * 10**6
+
 _EXACT: Final = 1 << 53
 """From here on the parser's doubles stand for several whole numbers."""
 
@@ -52,8 +54,8 @@ def parse_filter(text: str) -> pc.Expression:
     digits, `_`, `.` and `:` stand in double quotes. As in SQL, and in Arrow, a comparison
     with null is null, and only rows for which the whole is true are kept.
 
-    `TIMESTAMP('2024-05-31T10:20:30Z')` is compared with columns of zone-aware timestamps;
-    without the `Z`, with columns of timestamps that have no zone.
+    Columns of timestamps without a zone can be compared with days, `DATE('2024-05-31')`, and
+    with midnights, `TIMESTAMP('2024-05-31T00:00:00Z')`; Arrow refuses other instants there.
 
     Raises
     ------
@@ -79,6 +81,12 @@ def _position(message: str) -> str:
     place = re.search(r"--> (\d+):(\d+)", message)
     expected = message.rpartition("= ")[2].strip()
     return f"line {place[1]}, column {place[2]}: {expected}" if place else expected
+
+
+def _day_of(value: pa.Scalar) -> pa.Scalar:
+    """Return a midnight as its day: Arrow compares days with timestamps of any zone, or none."""
+    midnight = pa.types.is_timestamp(value.type) and value.value % _DAY_US == 0
+    return value.cast(pa.timestamp("us")).cast(pa.date32()) if midnight else value
 
 
 class _Translator:
@@ -144,7 +152,7 @@ class _Translator:
     def _operand(self, node: Json) -> pc.Expression:
         """Return the expression of a node that has a value: a property, a literal, a sum."""
         if not isinstance(node, dict) or "timestamp" in node or "date" in node:
-            return pc.scalar(self._literal(node))
+            return pc.scalar(_day_of(self._literal(node)))
         if "property" in node:
             return pc.field(str(node["property"]))
         op, args = self._call(node)
@@ -181,7 +189,7 @@ class _Translator:
         except ValueError as error:
             msg = f"{text!r} is no {next(iter(node))}: {error}"
             self._refuse(msg, error)
-        return pa.scalar(value, pa.timestamp("us", None if value.tzinfo is None else "UTC"))
+        return pa.scalar(value, pa.timestamp("us", "UTC"))
 
     def _call(self, node: Mapping[str, Json]) -> tuple[str, Sequence[Json]]:
         op, args = node.get("op"), node.get("args")

@@ -48,15 +48,14 @@ def check_source(schema: pa.Schema, spec: CollectionSpec, source: str) -> None:
     Raises
     ------
     TableError
-        If a required column is missing or can never hold what it should; if `columns`,
-        `column_map` or the filter name columns that are not there; if `columns` leaves out a
+        If a required column is missing or can never hold what it should; if `columns` or
+        `column_map` name columns that are not there; if `columns` leaves out a
         required column; if two columns come to bear one name. It says which columns exist,
         and the likely mapping.
     """
     names = [name for name in schema.names if name != SOURCE_ROW]
     _check_repeats(names, source)
     _check_named(names, spec, source)
-    _check_filter(schema, spec, source)
     kept = [name for name in names if spec.columns is None or name in spec.columns]
     _check_clashes(schema, kept, spec, source)
     _check_required(schema, kept, spec, source)
@@ -84,27 +83,13 @@ def _check_named(names: list[str], spec: CollectionSpec, source: str) -> None:
             raise TableError(msg)
 
 
-def _check_filter(schema: pa.Schema, spec: CollectionSpec, source: str) -> None:
-    if spec.filter_expr is None or spec.columns is not None:
-        return  # with columns given, the filter may speak of others, which the scan knows
-    try:
-        schema.empty_table().filter(spec.filter_expr)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-        first = str(error).splitlines()[0]
-        msg = (
-            f"{source}: the filter does not fit the table: {first}. It speaks of the source's "
-            f"columns: {schema.names}"
-        )
-        raise TableError(msg) from error
-
-
 def _check_clashes(schema: pa.Schema, kept: list[str], spec: CollectionSpec, source: str) -> None:
     columns = pa.schema([schema.field(name) for name in kept])
     through = passing(columns, spec)
     bearers: dict[str, list[str]] = {}
     for name in kept:
-        final = spec.column_map.get(name, name)
-        bearers.setdefault(final if final in CANONICAL else through[name], []).append(name)
+        final = through.get(name, spec.column_map.get(name, name))
+        bearers.setdefault(final, []).append(name)
     for final, sources in bearers.items():
         if len(sources) > 1:
             extra = next(name for name in sources if name not in spec.column_map or final == name)
