@@ -5,6 +5,7 @@ from operator import attrgetter
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rasteret_assets.contract.bands import BAND_METADATA, MASK, OVERVIEW
 from rasteret_assets.errors import ProblemCode, TiffError
@@ -157,7 +158,7 @@ def _notes(
 
 
 def _fact_columns(headers: list[Header], bands: list[int | None]) -> dict[str, pa.Array]:
-    """Return what differs from band to band; null for a file as a whole."""
+    """Return what may differ from band to band; for a file as a whole, what does not."""
     said = Shared(
         (header.gdal_metadata, header.samples, band)
         for header, band in zip(headers, bands, strict=True)
@@ -166,6 +167,9 @@ def _fact_columns(headers: list[Header], bands: list[int | None]) -> dict[str, p
         name: said.column(_fact(name), BAND_METADATA.field(name).type) for name in FACT_FIELDS
     }
     columns["color_interpretation"] = said.column(_color, pa.string())
+    heights = Shared(header.georeference.vertical_unit for header in headers)
+    default = heights.column(lambda unit: unit, pa.string())
+    columns["unit"] = pc.coalesce(columns["unit"], default)
     return columns
 
 

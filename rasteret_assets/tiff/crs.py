@@ -14,6 +14,8 @@ _PROJECTED: Final = 1
 _EPSG_LAST: Final = 32766
 """Codes above are private (OGC 19-008r4, section 7.4.1); ESRI's are among them."""
 _PE_STRING: Final = "ESRI PE String = "
+_METRE: Final = "metre"
+_VERTICAL_UNITS: Final = {9002: "foot", 9003: "US survey foot"}
 _CITATION_LENGTH: Final = 1 << 16
 _SAME_DEFINITION: Final = 70
 """PROJ's confidence, in per cent, for the same definition under another name."""
@@ -25,6 +27,8 @@ class Place(NamedTuple):
     crs: str | None
     """`EPSG:n` where there is such a number, else WKT2; None if the file gives none."""
     pixel_is_point: bool
+    vertical_unit: str | None
+    """Unit of heights, in EPSG's words, if the file has a vertical CRS or names their unit."""
     notes: tuple[str, ...]
 
 
@@ -43,7 +47,22 @@ def place_of(byte_order: str, directory: bytes, doubles: bytes, text: bytes) -> 
         notes = (f"CRS not understood: {str(error)[:200]}",)
     if (vertical := geokeys.code(keys, geokeys.VERTICAL_CRS)) is not None:
         notes += (f"vertical CRS EPSG:{vertical}",)
-    return Place(crs, keys.get(geokeys.RASTER_TYPE) == geokeys.POINT, notes)
+    is_point = keys.get(geokeys.RASTER_TYPE) == geokeys.POINT
+    return Place(crs, is_point, _vertical_unit(keys, vertical), notes)
+
+
+def _vertical_unit(keys: GeoKeys, code: int | None) -> str | None:
+    """Return the unit of heights as GDAL has it: of the vertical CRS, else of its own key."""
+    if geokeys.VERTICAL_CRS not in keys and geokeys.VERTICAL_UNITS not in keys:
+        return None
+    unit = _VERTICAL_UNITS.get(geokeys.code(keys, geokeys.VERTICAL_UNITS) or 0, _METRE)
+    if code is None:
+        return unit
+    try:
+        axes = CRS.from_epsg(code).axis_info
+    except ProjError:  # unknown to PROJ; its unit's own key is left
+        return unit
+    return axes[-1].unit_name if axes else unit
 
 
 def _text_of(crs: CRS | None) -> str | None:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rasteret_assets.contract.bands import BAND_METADATA
-from rasteret_assets.tiff.gdal_metadata import FACT_FIELDS, facts_of_band
+from rasteret_assets.tiff.gdal_metadata import FACT_FIELDS, BandFacts, facts_of_band
 from rasteret_assets.tiff.samples import color_interpretation
 
 _CHUNKY: Final = 1
@@ -71,33 +71,43 @@ def _known(
 
 def _facts(columns: dict[str, pa.Array], wanted: pa.Array) -> dict[str, pa.Array]:
     """Return what differs from band to band, worked out once per distinct case."""
-    extra = pc.binary_join(columns["extra_samples"].cast(pa.list_(pa.string())), ",")
-    cases = [
-        _numbered(columns["gdal_metadata"]),
-        _numbered(extra),
-        (_whole(columns["photometric"]), []),
-        (_whole(columns["samples_per_pixel"]), []),
-        (_whole(wanted), []),
-    ]
-    distinct, rows = np.unique(
-        np.stack([numbers for numbers, _ in cases], axis=1), axis=0, return_inverse=True
+    metadata, texts = _numbered(columns["gdal_metadata"])
+    extra, kinds = _numbered(
+        pc.binary_join(columns["extra_samples"].cast(pa.list_(pa.string())), ",")
     )
-    (_, texts), (_, extras) = cases[:2]
-    facts, colors = [], []
-    for text, kinds, photometric, count, band in distinct.tolist():
-        fact = facts_of_band(
-            None if text == _NONE else texts[text], None if band == _NONE else band
-        )
-        facts.append(fact)
-        alphas = () if kinds == _NONE else tuple(map(int, filter(None, extras[kinds].split(","))))
-        own = None if band == _NONE else color_interpretation(photometric, alphas, count, band)
-        colors.append(fact.color_interpretation or own)
+    band, own = _whole(wanted), _whole(columns["band_index"])
+    samples = (_whole(columns["photometric"]), extra, _whole(columns["samples_per_pixel"]))
+    cases, rows = np.unique(
+        np.stack([metadata, band, own, *samples], axis=1), axis=0, return_inverse=True
+    )
     places = pa.array(rows.reshape(-1))
+    facts = [_facts_at(texts, text, at) for text, at, *_ in cases.tolist()]
     found = {
         name: pa.array(map(attrgetter(name), facts), BAND_METADATA.field(name).type).take(places)
         for name in FACT_FIELDS
     }
-    return {**found, "color_interpretation": pa.array(colors, pa.string()).take(places)}
+    colors = [
+        fact.color_interpretation or _color(case, kinds)
+        for fact, case in zip(facts, cases.tolist(), strict=True)
+    ]
+    found["color_interpretation"] = pa.array(colors, pa.string()).take(places)
+    # a unit that the band at hand has, but not by itself, is that of the file's heights
+    of_band = [_facts_at(texts, text, at).unit is not None for text, _, at, *_ in cases.tolist()]
+    of_file = pc.if_else(pa.array(of_band, pa.bool_()).take(places), None, columns["unit"])
+    found["unit"] = pc.coalesce(found["unit"], of_file)
+    return found
+
+
+def _facts_at(texts: list[str], text: int, band: int) -> BandFacts:
+    return facts_of_band(None if text == _NONE else texts[text], None if band == _NONE else band)
+
+
+def _color(case: list[int], kinds: list[str]) -> str | None:
+    """Return the colour of a band by its samples alone."""
+    _, band, _, photometric, kind, count = case
+    extra = "" if kind == _NONE else kinds[kind]
+    numbers = tuple(map(int, filter(None, extra.split(","))))
+    return None if band == _NONE else color_interpretation(photometric, numbers, count, band)
 
 
 def _numbered(column: pa.Array) -> tuple[NDArray[np.int64], list[Any]]:

@@ -15,7 +15,7 @@ from rasteret_assets.tiff.images import Value
 _DOUBLES: Final = (tags.MODEL_PIXEL_SCALE, tags.MODEL_TIEPOINT, tags.MODEL_TRANSFORMATION)
 _TIEPOINT: Final = 6
 _MATRIX: Final = 16
-_NOWHERE: Final = Place(None, pixel_is_point=False, notes=())
+_NOWHERE: Final = Place(None, pixel_is_point=False, vertical_unit=None, notes=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,6 +32,8 @@ class Georeference:
     """i, j, k, x, y, z of every ground control point, i and j counted from pixel corners."""
     crs: str | None
     pixel_is_point: bool
+    vertical_unit: str | None
+    """Unit of heights, which is the bands' unless they have one of their own."""
     notes: tuple[str, ...]
 
 
@@ -71,6 +73,7 @@ def georeference_of(byte_order: str, values: tuple[Value, ...]) -> Georeference:
         gcps=_shifted(points, shift) if points else None,
         crs=place.crs,
         pixel_is_point=place.pixel_is_point,
+        vertical_unit=place.vertical_unit,
         notes=tuple(notes),
     )
 
