@@ -9,6 +9,7 @@ import google.auth.exceptions
 from botocore.exceptions import BotoCoreError, ClientError
 from fsspec.implementations import http
 from fsspec.spec import AbstractFileSystem
+from gcsfs.core import GCSFileSystem
 from gcsfs.retry import HttpError
 
 from rasteret_assets.errors import ConfigError
@@ -115,7 +116,9 @@ def _gs() -> AbstractFileSystem:
         emulator = f"http://{emulator}"
     # Without a token, gcsfs tries the default credentials and ends at anonymous.
     given = {"endpoint_url": emulator, "token": "anon"} if emulator else {}
-    return fsspec.filesystem("gs", use_listings_cache=False, **given)
+    # Not the class that gcsfs registers: that one asks each bucket by gRPC for its kind, which
+    # an anonymous caller or an emulator waits a minute for.
+    return GCSFileSystem(use_listings_cache=False, **given)
 
 
 def _other(scheme: str, url: str) -> AbstractFileSystem:

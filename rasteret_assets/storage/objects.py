@@ -1,5 +1,6 @@
 """Files made whole or not at all: put if absent, move, remove."""
 
+import logging
 import os
 import secrets
 import threading
@@ -13,8 +14,9 @@ from botocore.exceptions import ClientError
 from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
 
 from rasteret_assets.errors import WorkspaceError
-from rasteret_assets.storage.filesystems import is_local, is_memory
+from rasteret_assets.storage.filesystems import STORE_ERRORS, is_local, is_memory
 
+_LOG: Final = logging.getLogger(__name__)
 _MEMORY: Final = threading.Lock()
 _CONFLICT_TRIES: Final = 5
 _BLOCK_BYTES: Final = 16 << 20
@@ -158,8 +160,12 @@ def remove(fs: AbstractFileSystem, paths: Iterable[str]) -> None:
 def _abandon(fs: AbstractFileSystem, path: str, file: IO[bytes]) -> None:
     """Give an upload up: closing the file, which happens at the latest with it, would finish it."""
     if isinstance(file, AbstractBufferedFile):
-        file.discard()
-        file.closed = True
+        try:
+            file.discard()
+        except STORE_ERRORS as error:  # what made us give up is raised, not this
+            _LOG.warning("%s: an unfinished upload stays at the server (%s)", path, error)
+        finally:
+            file.closed = True
     else:
         file.close()
         remove(fs, [path])
