@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 from xml.parsers import expat
+from xml.sax.saxutils import unescape
 
 _CACHED_LENGTH: Final = 1 << 14
 _SAMPLE: Final = re.compile("[0-9]{1,5}")
+_QUOTES: Final = {"&quot;": '"', "&apos;": "'"}
 _ROLES: Final = {
     "scale": "scale",
     "offset": "offset",
@@ -87,7 +89,8 @@ class _Items:
     def end(self, _name: str) -> None:
         if self._into is not None:
             sample, fact = self._into
-            self.found.setdefault(sample, {}).setdefault(fact, "".join(self._text))
+            said = unescape("".join(self._text), _QUOTES)  # GDAL escapes twice
+            self.found.setdefault(sample, {}).setdefault(fact, said)
             self._into = None
 
 

@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from pyproj import CRS, Transformer
+from pyproj import CRS
 
 from rasteret_assets.errors import ProblemCode, TiffError
 from rasteret_assets.tiff import Header
 from tests.conftest import DATA_VARIABLE, ROOT
 from tests.rig.headers import parse, struct_of
+from tests.rig.same_crs import same_crs
 
 Truth = dict[str, Any]
 
@@ -124,26 +125,6 @@ def test_crs_is_that_of_gdal(file: File) -> None:
     assert (crs is None) == (said is None or made_up)
     if crs is not None:
         assert same_crs(CRS(crs), CRS(said))
-
-
-def same_crs(ours: CRS, theirs: CRS) -> bool:
-    """Compare two CRSs by what they do; names, and parts that compute nothing, may differ."""
-    if ours.ellipsoid is None or theirs.ellipsoid is None:
-        return False
-    axes = [crs.ellipsoid.semi_major_metre for crs in (ours, theirs)]
-    axes += [crs.ellipsoid.semi_minor_metre for crs in (ours, theirs)]
-    places = []
-    for crs in (ours, theirs):
-        area = Transformer.from_crs(crs.geodetic_crs, crs, always_xy=True)
-        places.append(area.transform(*np.meshgrid([-95.0, 5.5, 12.0, 130.0], [-30.0, 20.5, 47.0])))
-    finite = np.isfinite(places[0])
-    return (
-        axes[0] == pytest.approx(axes[1], abs=1e-3)
-        and axes[2] == pytest.approx(axes[3], abs=1e-3)
-        and bool(finite.any())
-        and np.array_equal(finite, np.isfinite(places[1]))
-        and np.allclose(np.array(places[0])[finite], np.array(places[1])[finite], atol=1e-3)
-    )
 
 
 def test_ground_control_points_are_those_of_gdal(file: File) -> None:
