@@ -7,6 +7,8 @@ and fetching the same first bytes with a bare aiohttp loop.
 """
 
 import argparse
+import sys
+from pathlib import Path
 
 from benchmarks.agree import check_agreement
 from benchmarks.files import write_files
@@ -36,19 +38,22 @@ def measure(rows: int, turns: int, only: list[str]) -> None:
     with serving(files, WORK / "nginx") as server:
         table = str(write_table(WORK / f"headers-{rows}.parquet", rows, server.url, names))
         arguments = {"table": table, "enrich": "yes"}
-        known = {
+        known: dict[str, tuple[str, dict[str, str]]] = {
             "ours": ("ours", {}),
             "rasteret": ("rasteret_peer", {"url": server.url}),
             "GDAL": ("gdal", {"threads": "64"}),
             "bare": ("bare", {"loop": "asyncio"}),
             "bare uvloop": ("bare", {"loop": "uvloop"}),
         }
-        contenders = []
-        for label in only:
-            script, more = known[label]
-            python = {"python": peer_python()} if label == "rasteret" else {}
-            given = {**arguments, **more}
-            contenders.append(Contender(label=label, script=script, arguments=given, **python))
+        contenders = [
+            Contender(
+                label=label,
+                script=known[label][0],
+                arguments={**arguments, **known[label][1]},
+                python=peer_python() if label == "rasteret" else Path(sys.executable),
+            )
+            for label in only
+        ]
         workspace = WORK / "workspace"
         results = take_turns(contenders, turns, workspace, server)
         for label, runs in results.items():

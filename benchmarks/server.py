@@ -37,7 +37,7 @@ http {{
     server {{
         listen 127.0.0.1:{port} reuseport backlog=8192;
         root {root};
-        rewrite "^/u/.*/([^/]+)$" /$1 break;
+        rewrite "^/(?:[^/]+/)?u/.*/([^/]+)$" /$1 break;
         location / {{ access_by_lua_block {{ ngx.sleep({latency}) }} }}
     }}
 }}
@@ -67,7 +67,10 @@ class Server:
 def serving(
     root: Path, work: Path, *, latency_s: float = 0.03, workers: int = 2
 ) -> Iterator[Server]:
-    """Serve `root` meanwhile; `/u/{anything}/{file}` is the file too, so no URL need repeat."""
+    """Serve `root` meanwhile; no URL need repeat.
+
+    `/u/{anything}/{file}` is the file, too, and `/{bucket}/u/{anything}/{file}`.
+    """
     modules = _nginx_modules()
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)

@@ -1,12 +1,13 @@
 """Contenders taking turns, each run a process of its own, and what came out."""
 
 import json
+import os
 import shutil
 import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.server import Server
@@ -24,6 +25,7 @@ class Contender:
     """A module of `benchmarks.contenders`."""
     arguments: Mapping[str, str]
     python: Path = Path(sys.executable)
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,17 @@ def take_turns(
     results: dict[str, list[Turn]] = {contender.label: [] for contender in contenders}
     for number in range(turns):
         for contender in contenders:
-            shutil.rmtree(workspace / contender.label, ignore_errors=True)
-            turn = run(contender, workspace / contender.label, server)
+            turn = run(contender, empty(workspace / contender.label), server)
             results[contender.label].append(turn)
             print(f"  turn {number + 1}: {contender.label} {turn.seconds:.2f} s", flush=True)
     return results
+
+
+def empty(folder: Path) -> Path:
+    """Return the folder, with nothing left in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def run(contender: Contender, workspace: Path, server: Server | None) -> Turn:
@@ -65,6 +73,7 @@ def run(contender: Contender, workspace: Path, server: Server | None) -> Turn:
     done = subprocess.run(
         [contender.python, "-m", module, given],
         cwd=ROOT,
+        env={**os.environ, **contender.environment},
         capture_output=True,
         check=False,
         text=True,

@@ -1,0 +1,29 @@
+"""All measurements, one after another: `make bench`.
+
+    .venv/bin/python -m benchmarks [--long]
+
+Some minutes; with --long, an hour: 50,000 rows for rasteret too, and a million rows for memory.
+"""
+
+import argparse
+
+from benchmarks import headers, memory, shared, signed, tables
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--long", action="store_true")
+    long = parser.parse_args().long
+    tables.measure(50_000, 5)
+    headers.measure(1_000, 5, ["ours", "rasteret", "GDAL", "bare", "bare uvloop"])
+    if long:
+        headers.measure(50_000, 1, ["ours", "rasteret", "GDAL"])
+    headers.measure(50_000, 3, ["ours", "bare", "bare uvloop"])
+    signed.measure(5_000, 3)
+    shared.measure(5_000, 3)
+    memory.measure([100_000, 1_000_000] if long else [20_000, 100_000])
+
+
+if __name__ == "__main__":
+    main()
