@@ -22,8 +22,9 @@ $(BIN)/python:
 
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing into $(VENV) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable . --group test --group check
+	@$(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt \
+		--editable . --group test --group check >$(VENV)/install.log 2>&1 \
+		|| { tail -n 20 $(VENV)/install.log; exit 1; }
 	@touch $@
 
 demo: $(STAMP) ## a small archive of its own: built by Dagster, read back, drawn (.demo/)
