@@ -1,0 +1,8 @@
+"""Pixels of indexed records: which tiles, their bytes, and arrays made of them."""
+
+from rasteret_assets.reads.areas import AreaLike
+from rasteret_assets.reads.arrays import get_numpy, get_xarray
+from rasteret_assets.reads.options import ReadArguments
+from rasteret_assets.reads.transfer import Access
+
+__all__ = ["Access", "AreaLike", "ReadArguments", "get_numpy", "get_xarray"]

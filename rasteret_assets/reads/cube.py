@@ -1,0 +1,44 @@
+"""What a read gives, before it takes the form a caller likes."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rasteret_assets.geo.grid import Grid
+from rasteret_assets.reads.headers import BandImage
+from rasteret_assets.reads.records import Skipped
+from rasteret_assets.reads.validity import Mask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BandPixels:
+    """One band of a result."""
+
+    name: str
+    values: NDArray[Any]
+    """(time, y, x)."""
+    valid: Mask | None
+    """As `values`; None unless it was asked for."""
+    fill: float
+    """What invalid pixels hold."""
+    filled: bool
+    """Whether there are such pixels that no file calls nodata."""
+    nodata: float | None
+    """Of the first image that says one."""
+    images: tuple[BandImage, ...]
+    """One per record."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Cube:
+    """What a read gives."""
+
+    grid: Grid
+    times: NDArray[np.datetime64]
+    ids: tuple[str, ...]
+    """One per record, in the order of `BandPixels.images`."""
+    bands: tuple[BandPixels, ...]
+    skipped: tuple[Skipped, ...]
+    without_headers: tuple[str, ...]

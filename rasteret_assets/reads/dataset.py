@@ -1,0 +1,106 @@
+"""Results as xarray has them, described as CF and rioxarray do."""
+
+from typing import Final
+
+import numpy as np
+import pyproj
+import xarray as xr
+
+from rasteret_assets.errors import ReadError
+from rasteret_assets.geo.grid import Grid
+from rasteret_assets.reads.cube import BandPixels, Cube
+from rasteret_assets.reads.options import ReadOptions
+
+GRID_MAPPING: Final = "spatial_ref"
+_DIMS: Final = ("time", "y", "x")
+
+
+def to_dataset(cube: Cube, options: ReadOptions) -> xr.Dataset:
+    """Return a variable per band, and one per mask where they were asked for.
+
+    Raises
+    ------
+    ReadError
+        If scales differ between records of a mosaic.
+    """
+    per_record = options.mosaic is None
+    variables: dict[str, xr.Variable] = {}
+    coordinates: dict[str, xr.Variable] = {}
+    for band in cube.bands:
+        variables[band.name] = _variable(band, options)
+        if not options.apply_scale:
+            coordinates |= _scales(band, variables[band.name], per_record=per_record)
+        if options.masks and band.valid is not None:
+            said = {"long_name": f"{band.name} is valid"}
+            variables[f"{band.name}_mask"] = xr.Variable(
+                _DIMS, band.valid, said, {"grid_mapping": GRID_MAPPING}
+            )
+    coordinates |= _places(cube.grid)
+    coordinates["time"] = xr.Variable("time", cube.times.astype("datetime64[ns]"))
+    if per_record:
+        coordinates["id"] = xr.Variable("time", np.array(cube.ids, object))
+    dataset = xr.Dataset(variables, coordinates)
+    dataset.attrs = _attributes(cube)
+    return dataset
+
+
+def _variable(band: BandPixels, options: ReadOptions) -> xr.Variable:
+    first = band.images[0]
+    attributes: dict[str, object] = {}
+    if (unit := _common([image.unit for image in band.images])) is not None:
+        attributes["units"] = unit
+    if first.description is not None:
+        attributes["long_name"] = first.description
+    variable = xr.Variable(_DIMS, band.values, attributes, {"grid_mapping": GRID_MAPPING})
+    if options.floating:
+        # as rioxarray does for masked data: nan here, and the number again when written
+        if band.nodata is not None and not options.apply_scale:
+            variable.encoding["_FillValue"] = band.nodata
+    elif band.nodata is not None or band.filled:
+        variable.attrs["_FillValue"] = band.values.dtype.type(band.fill)
+    return variable
+
+
+def _common(values: list[str | None]) -> str | None:
+    return values[0] if len(set(values)) == 1 else None
+
+
+def _scales(band: BandPixels, variable: xr.Variable, *, per_record: bool) -> dict[str, xr.Variable]:
+    """Say how numbers become quantities; return coordinates where records differ in that."""
+    scales = [1.0 if image.scale is None else image.scale for image in band.images]
+    offsets = [image.offset or 0.0 for image in band.images]
+    found: dict[str, xr.Variable] = {}
+    for name, numbers, neutral in (("scale_factor", scales, 1.0), ("add_offset", offsets, 0.0)):
+        if len(set(numbers)) == 1:
+            if numbers[0] != neutral:
+                variable.attrs[name] = numbers[0]
+        elif per_record:
+            found[f"{band.name}_{name}"] = xr.Variable("time", np.array(numbers))
+        else:
+            msg = f"{name} of band {band.name!r} differs between records; use apply_scale=True"
+            raise ReadError(msg)
+    return found
+
+
+def _places(grid: Grid) -> dict[str, xr.Variable]:
+    """Return x, y and the grid mapping variable (CF conventions 1.11, section 5.6)."""
+    crs = pyproj.CRS.from_user_input(grid.crs)
+    axes = {axis["axis"].lower(): axis for axis in crs.cs_to_cf() if "axis" in axis}
+    mapping = {**crs.to_cf(), "spatial_ref": crs.to_wkt()}
+    a, b, c, d, e, f = grid.transform
+    mapping["GeoTransform"] = " ".join(repr(float(number)) for number in (c, a, b, f, d, e))
+    return {
+        "x": xr.Variable("x", grid.xs(), axes.get("x", {})),
+        "y": xr.Variable("y", grid.ys(), axes.get("y", {})),
+        GRID_MAPPING: xr.Variable((), np.int64(0), mapping),
+    }
+
+
+def _attributes(cube: Cube) -> dict[str, object]:
+    """Return what is to be known of records that are not in the result."""
+    attributes: dict[str, object] = {"Conventions": "CF-1.11"}
+    if cube.skipped:
+        attributes["skipped"] = [f"{one.id}: {one.code}: {one.detail}" for one in cube.skipped]
+    if cube.without_headers:
+        attributes["without_headers"] = list(cube.without_headers)
+    return attributes

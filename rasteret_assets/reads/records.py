@@ -1,0 +1,170 @@
+"""Which rows of an index table a read is about, and the images of each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import shapely
+from numpy.typing import NDArray
+
+from rasteret_assets.errors import ProblemCode, ProblemError, ReadError
+from rasteret_assets.geo.crs import LONLAT
+from rasteret_assets.geo.footprints import footprints
+from rasteret_assets.geo.geoparquet import geometry_form, storage_of
+from rasteret_assets.geo.grid import Grid
+from rasteret_assets.reads.areas import Area
+from rasteret_assets.reads.headers import BandHeaders, BandImage, band_headers
+from rasteret_assets.reads.options import ReadOptions
+
+_PROJ_EPSG: Final = "proj:epsg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A row with what is to be read of it."""
+
+    id: str
+    time: np.datetime64
+    images: tuple[BandImage, ...]
+    """One per band asked for, in that order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A record left out, and why."""
+
+    id: str
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The records of a read, by time."""
+
+    records: tuple[Record, ...]
+    skipped: tuple[Skipped, ...]
+    without_headers: tuple[str, ...]
+    """Ids of records that have none of the bands asked for."""
+
+
+def select(
+    table: pa.Table, bands: Sequence[str], area: Area | None, options: ReadOptions
+) -> Selection:
+    """Return the records whose footprint meets `area`, with the images of `bands`.
+
+    Raises
+    ------
+    ReadError
+        If a band is unknown or ambiguous, or a record has headers for some bands alone.
+    TiffError
+        If an image cannot be read, unless `options` say to skip.
+    """
+    if not bands or len(set(bands)) < len(bands):
+        msg = f"bands is {list(bands)}; name at least one, each once"
+        raise ReadError(msg)
+    if area is not None:
+        table = table.filter(pa.array(_meets(table, area)))
+    headers = [band_headers(table, band) for band in bands]
+    valid = np.stack([column.valid for column in headers])
+    times = _times(table["datetime"])
+    ids = table["id"].cast(pa.string()).to_pylist()
+    crs = _crs_column(table)
+    records: list[Record] = []
+    skipped: list[Skipped] = []
+    for row in np.argsort(times, kind="stable").tolist():
+        if not valid[:, row].any():
+            continue
+        try:
+            images = _images(headers, row, crs[row], ids[row])
+        except ProblemError as error:
+            if options.on_error == "raise":
+                raise
+            skipped.append(Skipped(id=ids[row], code=error.code, detail=error.detail))
+        else:
+            records.append(Record(id=ids[row], time=times[row], images=images))
+    without = [ids[row] for row in np.flatnonzero(~valid.any(axis=0)).tolist()]
+    return Selection(records=tuple(records), skipped=tuple(skipped), without_headers=tuple(without))
+
+
+def _images(
+    headers: Sequence[BandHeaders], row: int, crs: str | None, name: str
+) -> tuple[BandImage, ...]:
+    images = []
+    for column in headers:
+        try:
+            images.append(_image(column, row, crs))
+        except ProblemError as error:
+            raise told(error, name, column.band) from error
+    return tuple(images)
+
+
+def _image(column: BandHeaders, row: int, crs: str | None) -> BandImage:
+    if not column.valid[row]:
+        detail = "there is no header; see the Collection's problems for why"
+        raise ProblemError(ProblemCode.HREF_MISSING, detail)
+    image = column.image(row, crs)
+    if image.href is None:
+        raise ProblemError(ProblemCode.HREF_MISSING, "the header names no file")
+    return image
+
+
+def told(error: ProblemError, record: str, band: str) -> ProblemError:
+    """Return the error with where it happened and what can be done."""
+    detail = f"record {record!r}, band {band!r}: {error.detail}; on_error='skip' reads the others"
+    return type(error)(error.code, detail)
+
+
+def within(records: Sequence[Record], area: Area | None) -> list[Record]:
+    """Return the records that have a pixel in the box around `area`."""
+    if area is None:
+        return list(records)
+    boxes: dict[str, Area] = {}
+    return [
+        record
+        for record in records
+        if any(_touches(image.grid, area, boxes) for image in record.images)
+    ]
+
+
+def _touches(grid: Grid, area: Area, boxes: dict[str, Area]) -> bool:
+    if grid.crs not in boxes:
+        boxes[grid.crs] = area.to(grid.crs)
+    return not grid.window_of(boxes[grid.crs].bounds).intersect(grid.window).is_empty
+
+
+def _meets(table: pa.Table, area: Area) -> NDArray[np.bool_]:
+    """Return which footprints meet the area; those that cannot be read are kept."""
+    field = table.schema.field("geometry")
+    column = table["geometry"].combine_chunks()
+    column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    form = geometry_form(field, None)
+    found = footprints(getattr(column, "storage", column).cast(storage_of(field)), form)
+    wanted = shapely.union_all(shapely.make_valid(area.to(LONLAT).geometries))
+    shapely.prepare(wanted)
+    met: NDArray[np.bool_] = shapely.intersects(wanted, found.geometries)
+    return met | ~found.sound
+
+
+def _times(column: pa.ChunkedArray) -> NDArray[np.datetime64]:
+    """Return times in UTC, without a zone as NumPy and xarray have them."""
+    times: NDArray[np.datetime64] = (
+        column.cast(pa.timestamp("us")).to_numpy().astype("datetime64[us]")
+    )
+    return times
+
+
+def _crs_column(table: pa.Table) -> list[str | None]:
+    """Return the CRS each record says its files are in."""
+    names = table.schema.names
+    codes = pa.nulls(table.num_rows, pa.string())
+    if _PROJ_EPSG in names:
+        numbers = table[_PROJ_EPSG].cast(pa.int64()).cast(pa.string())
+        codes = pc.binary_join_element_wise("EPSG", numbers, ":")
+    if "crs" in names and pa.types.is_string(table.schema.field("crs").type):
+        codes = pc.coalesce(table["crs"], codes)
+    said: list[str | None] = codes.to_pylist()
+    return said

@@ -1,0 +1,125 @@
+"""Which tiles a window needs, where their bytes lie, and where their pixels go."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rasteret_assets.geo.grid import Window
+from rasteret_assets.reads.headers import Level, Sample
+from rasteret_assets.tiff.decode import decode_tile
+from rasteret_assets.tiff.decode_format import TileFormat
+
+Pixels = NDArray[Any]
+
+GAP_BYTES: Final = 64 << 10
+"""Bytes between tiles that are fetched along rather than asked around."""
+REQUEST_BYTES: Final = 4 << 20
+"""Bytes of one request, at most, unless one tile takes more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paste:
+    """Part of a tile, and where it goes."""
+
+    sample: int
+    """Number of the sample within the tile."""
+    part: tuple[slice, slice]
+    """Rows and columns of the tile."""
+    canvas: Pixels
+    """The part of an array (y, x) that takes them; boolean arrays take what is not 0."""
+
+    def put(self, tile: Pixels) -> None:
+        """Copy the part of `tile` (y, x)."""
+        part = tile[self.part]
+        self.canvas[...] = part if self.canvas.dtype != np.bool_ else part != 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """A stored tile, and all that is to be had of it."""
+
+    start: int
+    stop: int
+    """Its bytes in the file, half-open."""
+    form: TileFormat
+    tile_row: int
+    pastes: list[Paste] = field(default_factory=list)
+
+    def decode(self, data: bytes) -> None:
+        """Decode the tile once and put its parts where they go.
+
+        Raises
+        ------
+        TiffError
+            As `decode_tile` does.
+        """
+        samples = {paste.sample for paste in self.pastes}
+        if len(samples) == 1:
+            pixels = decode_tile(data, self.form, tile_row=self.tile_row, sample=samples.pop())
+            for paste in self.pastes:
+                paste.put(pixels)
+            return
+        planes = decode_tile(data, self.form, tile_row=self.tile_row)
+        for paste in self.pastes:
+            paste.put(planes[paste.sample])
+
+
+class TilePlan:
+    """The tiles of one file that a read needs, each once however many bands are in it."""
+
+    def __init__(self) -> None:
+        self._tiles: dict[tuple[int, int], Tile] = {}
+
+    def add(self, level: Level, sample: Sample, window: Window, canvas: Pixels) -> None:
+        """Have `canvas` (y, x) filled with the pixels of `window`, all of them in the image.
+
+        Tiles that are not stored are filled in at once.
+        """
+        form = level.form
+        first_tile = sample.plane * level.tiles_per_plane
+        for tile_row, tile_col in _touched(form, window):
+            place = Window(
+                tile_col * form.tile_width,
+                tile_row * form.tile_height,
+                form.tile_width,
+                form.tile_height,
+            )
+            both = place.intersect(window)
+            part = canvas[both.slices_in(window)]
+            index = first_tile + tile_row * level.tiles_across + tile_col
+            start, size = int(level.offsets[index]), int(level.byte_counts[index])
+            if not size:
+                part[...] = form.fill
+                continue
+            tile = self._tiles.get((start, size))
+            if tile is None:
+                tile = Tile(start=start, stop=start + size, form=form, tile_row=tile_row)
+                self._tiles[start, size] = tile
+            tile.pastes.append(Paste(sample=sample.within, part=both.slices_in(place), canvas=part))
+
+    def requests(self) -> Iterator[list[Tile]]:
+        """Yield tiles to fetch together, in the order of the file."""
+        tiles = sorted(self._tiles.values(), key=lambda tile: tile.start)
+        batch: list[Tile] = []
+        for tile in tiles:
+            if batch and (
+                tile.start > batch[-1].stop + GAP_BYTES
+                or tile.stop - batch[0].start > REQUEST_BYTES
+            ):
+                yield batch
+                batch = []
+            batch.append(tile)
+        if batch:
+            yield batch
+
+
+def _touched(form: TileFormat, window: Window) -> Iterable[tuple[int, int]]:
+    """Yield row and column of each tile that `window` has pixels of."""
+    last_row = (window.row_off + window.height - 1) // form.tile_height
+    last_col = (window.col_off + window.width - 1) // form.tile_width
+    for tile_row in range(window.row_off // form.tile_height, last_row + 1):
+        for tile_col in range(window.col_off // form.tile_width, last_col + 1):
+            yield tile_row, tile_col

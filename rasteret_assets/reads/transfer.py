@@ -1,0 +1,204 @@
+"""Fetching and decoding at the same time: bytes on the loop, pixels in threads."""
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from rasteret_assets.contract.settings import FetchSettings
+from rasteret_assets.errors import FetchError, ProblemCode
+from rasteret_assets.fetch import Body, HrefSigner, RangeReader
+from rasteret_assets.fetch.loop import at_close
+from rasteret_assets.reads.tiles import Tile, TilePlan
+
+IN_FLIGHT_BYTES: Final = 256 << 20
+"""Bytes asked for and not yet decoded, at most."""
+_DECODED_TOGETHER: Final = 512 << 10
+"""Stored bytes that one thread takes at a time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How files are reached."""
+
+    settings: FetchSettings = field(default_factory=FetchSettings)
+    signer: HrefSigner | None = None
+    table_is_remote: bool = False
+    """Whether the hrefs come from elsewhere; see `fetch.RangeReader`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Indexed:
+    """Which version of which file the index is of."""
+
+    href: str
+    etag: str | None
+    last_modified: str | None
+    size: int | None
+
+    def check(self, body: Body) -> None:
+        """Refuse bytes of another version.
+
+        Raises
+        ------
+        FetchError
+            `file_changed`.
+        """
+        known = Body(data=b"", etag=self.etag, last_modified=self.last_modified, size=self.size)
+        if not known.is_of_same_file(body):
+            detail = f"the file has changed since it was indexed: {_version(known)} then, "
+            raise FetchError(ProblemCode.FILE_CHANGED, f"{detail}{_version(body)} now")
+
+
+def _version(body: Body) -> str:
+    return f"{body.size} bytes, etag {body.etag}, of {body.last_modified}"
+
+
+class ByteGate:
+    """Lets so many bytes through at a time, in the order asked."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = self._left = capacity
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @asynccontextmanager
+    async def room(self, size: int) -> AsyncIterator[None]:
+        """Hold `size` bytes; what is larger than the whole goes alone."""
+        size = min(size, self._capacity)
+        if self._waiting or size > self._left:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append((size, turn))
+            try:
+                await turn
+            except asyncio.CancelledError:
+                self._give_up(size, turn)
+                raise
+        else:
+            self._left -= size
+        try:
+            yield
+        finally:
+            self._left += size
+            self._let_in()
+
+    def _give_up(self, size: int, turn: "asyncio.Future[None]") -> None:
+        if turn.cancelled() or not turn.done():
+            self._waiting = deque(one for one in self._waiting if one[1] is not turn)
+        else:
+            self._left += size
+        self._let_in()
+
+    def _let_in(self) -> None:
+        while self._waiting and self._waiting[0][0] <= self._left:
+            size, turn = self._waiting.popleft()
+            if not turn.done():
+                self._left -= size
+                turn.set_result(None)
+
+
+class Transfer:
+    """Reads tiles for one call."""
+
+    def __init__(self, reader: RangeReader, threads: ThreadPoolExecutor) -> None:
+        self._reader = reader
+        self.threads = threads
+        self._gate = ByteGate(IN_FLIGHT_BYTES)
+
+    async def read(self, file: Indexed, plan: TilePlan) -> None:
+        """Fetch the tiles of `plan` and put their pixels where they go.
+
+        Raises
+        ------
+        FetchError
+            If bytes cannot be had, or are of another version of the file.
+        TiffError
+            If a tile cannot be decoded.
+        """
+        batches = list(plan.requests())
+        if len(batches) == 1:
+            await self._batch(file, batches[0])
+            return
+        async with asyncio.TaskGroup() as group:
+            for batch in batches:
+                group.create_task(self._batch(file, batch))
+
+    async def _batch(self, file: Indexed, tiles: list[Tile]) -> None:
+        start, stop = tiles[0].start, max(tile.stop for tile in tiles)
+        async with self._gate.room(stop - start):
+            try:
+                body = await self._reader.read(file.href, start, stop)
+            except FetchError as error:
+                if error.code is ProblemCode.TRUNCATED and stop <= (file.size or 0):
+                    detail = f"the file is shorter than when it was indexed: {error.detail}"
+                    raise FetchError(ProblemCode.FILE_CHANGED, detail) from error
+                raise
+            file.check(body)
+            if len(body.data) < stop - start:
+                detail = f"tiles lie up to byte {stop}, the file ends at {start + len(body.data)}"
+                raise FetchError(ProblemCode.TRUNCATED, detail)
+            loop = asyncio.get_running_loop()
+            await asyncio.gather(
+                *(
+                    loop.run_in_executor(self.threads, _decode, part, body.data, start)
+                    for part in _parts(tiles)
+                )
+            )
+
+
+def _parts(tiles: Sequence[Tile]) -> list[list[Tile]]:
+    """Return the tiles in parts worth a thread's while."""
+    parts: list[list[Tile]] = [[]]
+    size = 0
+    for tile in tiles:
+        if size >= _DECODED_TOGETHER:
+            parts.append([])
+            size = 0
+        parts[-1].append(tile)
+        size += tile.stop - tile.start
+    return parts
+
+
+def _decode(tiles: Sequence[Tile], data: bytes, start: int) -> None:
+    for tile in tiles:
+        tile.decode(data[tile.start - start : tile.stop - start])
+
+
+class _Clients:
+    """Readers that outlast a call, so that the next finds its connections open."""
+
+    def __init__(self) -> None:
+        self._readers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Access, RangeReader]] = (
+            WeakKeyDictionary()
+        )
+        self._threads: dict[int, ThreadPoolExecutor] = {}
+
+    async def reader(self, access: Access) -> RangeReader:
+        readers = self._readers.setdefault(asyncio.get_running_loop(), {})
+        if (reader := readers.get(access)) is None:
+            reader = readers[access] = RangeReader(
+                access.settings, signer=access.signer, table_is_remote=access.table_is_remote
+            )
+            await reader.__aenter__()
+            at_close(lambda: reader.__aexit__(None, None, None))
+        return reader
+
+    def threads(self) -> ThreadPoolExecutor:
+        """Return this process's threads; a fork has none of its parent's."""
+        if (threads := self._threads.get(os.getpid())) is None:
+            workers = max(2, os.cpu_count() or 1)
+            threads = ThreadPoolExecutor(workers, thread_name_prefix="rasteret-assets-decode")
+            self._threads[os.getpid()] = threads
+        return threads
+
+
+_CLIENTS: Final = _Clients()
+
+
+async def open_transfer(access: Access) -> Transfer:
+    """Return what reads tiles; connections and threads are shared by all calls."""
+    return Transfer(await _CLIENTS.reader(access), _CLIENTS.threads())
