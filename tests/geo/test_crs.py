@@ -51,3 +51,12 @@ def test_a_crs_that_proj_does_not_know_is_refused_by_name(crs: str) -> None:
 def test_a_crs_without_a_place_on_earth_is_refused() -> None:
     with pytest.raises(TableError):
         to_lonlat('LOCAL_CS["grid",UNIT["metre",1]]')
+
+
+def test_x_comes_first_even_where_the_authority_says_otherwise() -> None:
+    transformer = to_lonlat("EPSG:31467")  # northing, easting by its own account
+    assert transformer is not None
+    points = np.array([shapely.Point(3_500_000, 5_500_000)], object)
+    ((lon, lat),) = shapely.get_coordinates(transform_geometries(points, transformer))
+    assert lon == pytest.approx(9, abs=0.01)
+    assert lat == pytest.approx(49.6, abs=0.1)
