@@ -4,6 +4,7 @@ A directory's tags of one number, and the shape of its table, decide on all of t
 worked out once per family of files, since archives hold a million of one.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -24,6 +25,17 @@ class Array(NamedTuple):
     dtype: np.dtype[np.generic]
     size: int
     """Bytes of as many numbers as there are tiles."""
+
+    @property
+    def lacks(self) -> bool:
+        """Whether it holds fewer numbers than there are tiles."""
+        return self.place.items * self.place.item_bytes < self.size
+
+    @property
+    def said(self) -> str:
+        """What to say of it if it has not as many numbers as there are tiles."""
+        tiles = self.size // self.place.item_bytes
+        return f"tag {self.place.tag} holds {self.place.items} values for {tiles} tiles"
 
 
 class Member(NamedTuple):
@@ -51,6 +63,8 @@ class Family:
     tiles: int
     """Most tiles of any image."""
     notes: tuple[str, ...]
+    lack: str | None
+    """Which array is too short for the tiles, if one is."""
     wide: bool
     """Whether any tile array holds 8-byte numbers."""
 
@@ -92,7 +106,8 @@ def family_of(
         mask=selection.mask is not None,
         overview_masks=tuple(mask is not None for mask in selection.overview_masks),
         tiles=max(member.grid.tiles for member in members),
-        notes=(*selection.notes, *layout.notes),
+        notes=(*selection.notes, *layout.notes, *_notes(members)),
+        lack=next((array.said for array in arrays if array.lacks), None),
         wide=any(array.place.code == "Q" for array in arrays),
     )
 
@@ -114,7 +129,17 @@ def _member(byte_order: str, candidate: Candidate, layout: Layout) -> Member:
 
 
 def _array(byte_order: str, place: Place, tiles: int) -> Array:
-    if place.items < tiles or place.code not in tags.UNSIGNED:
-        detail = f"tag {place.tag}: {place.items} values of type {place.code} for {tiles} tiles"
+    if place.code not in tags.UNSIGNED:
+        detail = f"tag {place.tag} is of type {place.code}, not offsets or sizes"
         raise TiffError(ProblemCode.CORRUPT, detail)
     return Array(place, np.dtype(byte_order + place.code), tiles * place.item_bytes)
+
+
+def _notes(members: tuple[Member, ...]) -> Iterator[str]:
+    """Yield what is odd about arrays of tiles."""
+    if any(member.byte_counts is None for member in members):
+        yield "byte counts are computed, the file has none"
+    for member in members:
+        for array in (member.offsets, member.byte_counts):
+            if array is not None and array.place.items > member.grid.tiles:
+                yield f"{array.said}; the first are used"

@@ -104,6 +104,8 @@ def _images(
     if family.tiles > reading.budget.tiles:
         detail = f"an image of {family.tiles} tiles, the limit is {reading.budget.tiles}"
         raise TiffError(ProblemCode.OVER_BUDGET, detail)
+    if family.lack is not None:
+        raise TiffError(ProblemCode.CORRUPT, family.lack)
     storages: list[Storage] = []
     offsets: list[Numbers] = []
     byte_counts: list[Numbers] = []

@@ -1,5 +1,6 @@
 """One pass of the parser over the bytes held: what it found, and what it lacks."""
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final, NoReturn
 
@@ -123,10 +124,7 @@ class Reading:
         if left <= 0:
             detail = f"the index is not complete after {self._data.reads} requests"
             raise TiffError(ProblemCode.OVER_BUDGET, detail)
-        ranges = _joined(self._clipped(), _NEAR)
-        if len(ranges) > left:
-            gaps = sorted(after[0] - before[1] for before, after in pairwise(ranges))
-            ranges = _joined(ranges, gaps[len(ranges) - left - 1])
+        ranges = _joined(self._clipped(), left)
         total = self._data.held + sum(stop - start for start, stop in ranges)
         if total > self.budget.total_bytes:
             detail = f"the index takes {total} bytes, the limit is {self.budget.total_bytes}"
@@ -142,12 +140,23 @@ class Reading:
         )
 
 
-def _joined(ranges: list[tuple[int, int]], gap: int) -> list[tuple[int, int]]:
-    """Return ascending `ranges` with those made one that lie no farther apart than `gap`."""
-    joined: list[tuple[int, int]] = []
-    for start, stop in ranges:
-        if joined and start - joined[-1][1] <= gap:
+def _joined(ranges: list[tuple[int, int]], most: int) -> list[tuple[int, int]]:
+    """Return ascending `ranges`, near ones joined, and the nearest until there are at most `most`."""
+    gaps = [after - before for before, after in _edges(ranges)]
+    by_size = sorted(range(len(gaps)), key=gaps.__getitem__)
+    must = set(by_size[: max(len(ranges) - most, 0)])
+    joined = ranges[:1]
+    for at, (start, stop) in enumerate(ranges[1:]):
+        if gaps[at] <= _NEAR or at in must:
             joined[-1] = (joined[-1][0], max(stop, joined[-1][1]))
         else:
             joined.append((start, stop))
     return joined
+
+
+def _edges(ranges: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Yield, between ranges, the furthest byte reached before and the first one after."""
+    reached = 0
+    for (_, stop), (start, _) in pairwise(ranges):
+        reached = max(reached, stop)
+        yield reached, start

@@ -22,7 +22,7 @@ Truth = dict[str, Any]
 DAMAGED = {
     "gdal__byte_truncated.tif": ProblemCode.TRUNCATED,
     "gdal__tiled_bad_offset.tif": ProblemCode.TRUNCATED,
-    "gdal__toomanyblocks.tif": ProblemCode.CORRUPT,
+    "gdal__toomanyblocks.tif": ProblemCode.OVER_BUDGET,
     "node-gdal-async__truncated.tif": ProblemCode.TRUNCATED,
     "rasterio__corrupt.tif": ProblemCode.TRUNCATED,
 }

@@ -1,0 +1,312 @@
+"""Headers that lie, loop or ask for too much: typed problems, quickly and in little memory."""
+
+import tracemalloc
+from collections.abc import Callable
+from struct import pack
+from time import perf_counter
+from typing import Any
+
+import pytest
+
+from rasteret_assets.contract.settings import HeaderBudget
+from rasteret_assets.errors import ProblemCode, TiffError
+from rasteret_assets.tiff import Header, HeaderBytes, Need, check_band_index, parse_header
+from tests.rig.headers import BUDGET, parse, parse_in_pieces, struct_of
+from tests.rig.tiff_builder import (
+    ASCII,
+    DOUBLE,
+    FLOAT,
+    LONG,
+    LONG8,
+    RATIONAL,
+    SHORT,
+    Entry,
+    build,
+    changed,
+    image,
+    text,
+    without,
+)
+
+
+def code_of(data: bytes, budget: HeaderBudget = BUDGET) -> ProblemCode:
+    with pytest.raises(TiffError) as caught:
+        parse(data, budget)
+    assert caught.value.detail
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"II",
+        b"XX*\0" + bytes(60),
+        b"II*\0"[::-1] + bytes(60),
+        b"MM*\0" + bytes(60),
+        b"II,\0" + bytes(60),
+        b"<!DOCTYPE html>" + bytes(60),
+        b"\xff\xd8\xff\xe0" + bytes(60),
+        b"\x89PNG\r\n\x1a\n" + bytes(60),
+    ],
+    ids=["empty", "two_bytes", "order", "reversed", "mixed", "version", "html", "jpeg", "png"],
+)
+def test_what_is_no_tiff_is_said_to_be_none(data: bytes) -> None:
+    assert code_of(data) is ProblemCode.NOT_TIFF
+
+
+CORRUPT: dict[str, Callable[[], bytes]] = {
+    "no_width": lambda: build(without(image(), 256)),
+    "no_height": lambda: build(without(image(), 257)),
+    "zero_width": lambda: build(changed(image(), 256, values=[0])),
+    "tile_width_0": lambda: build(changed(image(), 322, values=[0])),
+    "both_tile_sides_0": lambda: build(changed(changed(image(), 322, values=[0]), 323, values=[0])),
+    "no_tile_size": lambda: build(without(image(), 322, 323)),
+    "one_tile_where_4_are_needed": lambda: build(image(tiles=1)),
+    "no_offsets": lambda: build(without(image(), 324)),
+    "no_byte_counts_of_compressed": lambda: build(without(changed(image(), 259, values=[8]), 325)),
+    "offsets_as_text": lambda: build(changed(image(), 324, kind=ASCII, values=[65] * 16)),
+    "offsets_as_floats": lambda: build(changed(image(), 324, kind=FLOAT, values=[8.0] * 4)),
+    "width_as_text": lambda: build(changed(image(), 256, kind=ASCII, values=b"64\0")),
+    "width_as_float": lambda: build(changed(image(), 256, kind=FLOAT, values=[64.0])),
+    "width_twice": lambda: build(changed(image(), 256, kind=SHORT, values=[64, 64])),
+    "width_without_value": lambda: build(changed(image(), 256, values=[])),
+    "negative_height": lambda: build(changed(image(), 257, kind=9, values=[-64])),
+    "no_samples": lambda: build(changed(image(), 277, values=[0])),
+    "planar_3": lambda: build(changed(image(), 284, kind=SHORT, values=[3])),
+    "bits_0": lambda: build(changed(image(), 258, values=[0])),
+    "bits_as_text": lambda: build(changed(image(), 258, kind=ASCII, values=b"8888888\0")),
+    "strips_of_0_rows": lambda: build(
+        [
+            *without(image(), 322, 323, 324, 325),
+            Entry(tag=273, kind=LONG, values=[8]),
+            Entry(tag=278, kind=LONG, values=[0]),
+            Entry(tag=279, kind=LONG, values=[8]),
+        ]
+    ),
+    "geokeys_as_text": lambda: build([*image(), Entry(tag=34735, kind=ASCII, values=[1] * 16)]),
+    "scale_as_text": lambda: build([*image(), text(33550, "10, 10, 0 and more of it")]),
+    "loop": lambda: build(image(), image(subfile_type=1), links={1: 8}),
+    "loop_to_itself": lambda: build(image(), links={0: 8}),
+    "loop_of_sub_ifds": lambda: build([*image(), Entry(tag=330, kind=LONG, values=[8])]),
+    "empty_directory": lambda: build([]),
+    "first_directory_at_0": lambda: build(image(), first=0),
+    "first_directory_in_header": lambda: build(image(), first=4),
+    "big_tiff_of_4_byte_offsets": lambda: pack("<2sHHHQ", b"II", 43, 4, 0, 16) + bytes(100),
+    "big_tiff_reserved": lambda: pack("<2sHHHQ", b"II", 43, 8, 7, 16) + bytes(100),
+    "offset_over_2_to_63": lambda: build(
+        changed(image(), 324, kind=LONG8, values=[1 << 63] * 4), big_tiff=True
+    ),
+    "count_over_2_to_63": lambda: build(
+        changed(image(), 325, kind=LONG8, values=[(1 << 64) - 1] * 4), big_tiff=True
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CORRUPT)
+def test_contradictions_are_corrupt(name: str) -> None:
+    assert code_of(CORRUPT[name]()) is ProblemCode.CORRUPT
+
+
+TRUNCATED: dict[str, Callable[[], bytes]] = {
+    "directory_beyond_the_end": lambda: build(image(), first=5_000_000),
+    "next_directory_beyond_the_end": lambda: build(image(), links={0: 5_000_000}),
+    "array_beyond_the_end": lambda: build(changed(image(), 324, offset=5_000_000, count=4)),
+    "tile_beyond_the_end": lambda: build(changed(image(), 324, values=[5_000_000] * 4)),
+    "tile_ending_beyond_the_end": lambda: build(changed(image(), 325, values=[5_000_000] * 4)),
+    "sum_beyond_the_end": lambda: build(
+        changed(
+            changed(image(), 324, kind=LONG8, values=[(1 << 63) - 1] * 4),
+            325,
+            kind=LONG8,
+            values=[(1 << 63) - 1] * 4,
+        ),
+        big_tiff=True,
+    ),
+    "cut_in_the_table": lambda: build(image())[:100],
+    "cut_in_the_values": lambda: build(image())[:-4],
+    "cut_in_the_header": lambda: build(image())[:6],
+    "sub_ifd_beyond_the_end": lambda: build(
+        [*image(), Entry(tag=330, kind=LONG, values=[5_000_000])]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRUNCATED)
+def test_what_lies_beyond_the_end_is_truncated(name: str) -> None:
+    assert code_of(TRUNCATED[name]()) is ProblemCode.TRUNCATED
+
+
+HUGE: dict[str, Callable[[], bytes]] = {
+    "offsets_of_2_to_31": lambda: build(
+        changed(image(1 << 20, 1 << 19, 16), 324, count=1 << 31, offset=8)
+    ),
+    "sixteen_exabytes": lambda: build(image((1 << 31) - 1, (1 << 31) - 1, 1 << 30, tiles=4)),
+    "tile_of_2_to_60": lambda: build(image(64, 64, 1 << 30, tiles=1)),
+    "entries_of_2_to_60": lambda: pack("<2sHHHQQ", b"II", 43, 8, 0, 16, 1 << 60) + bytes(100),
+    "a_sample_count_for_16_gb": lambda: build(
+        changed(image(4096, 4096, 4096, tiles=1), 277, values=[65535])
+    ),
+    "a_strip_of_everything": lambda: build(
+        [
+            *without(image(100_000, 100_000), 322, 323, 324, 325),
+            Entry(tag=273, kind=LONG, values=[8]),
+            Entry(tag=279, kind=LONG, values=[8]),
+        ]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_what_would_take_the_world_is_over_budget(name: str) -> None:
+    data = HUGE[name]()
+    tracemalloc.start()
+    begin = perf_counter()
+    assert code_of(data) is ProblemCode.OVER_BUDGET
+    assert perf_counter() - begin < 0.5
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
+
+
+BUDGETS: dict[str, tuple[int, int, Callable[[], bytes]]] = {
+    "ifds": (2, 3, lambda: build(image(), image(subfile_type=1), image(subfile_type=1))),
+    "entries": (10, 11, lambda: build(image())),
+    "tag_bytes": (99, 100, lambda: build([*image(), text(42112, "x" * 99)])),
+    "tiles": (3, 4, lambda: build(image())),
+    "image_bytes": (4095, 4096, lambda: build(image())),
+    "tile_pixels": (1023, 1024, lambda: build(image())),
+    "tile_bytes": (3071, 3072, lambda: build(changed(image(), 277, values=[3]))),
+}
+
+
+@pytest.mark.parametrize("name", BUDGETS)
+def test_a_budget_holds_to_the_last_unit(name: str) -> None:
+    short, enough, data = BUDGETS[name]
+    limits: dict[str, Any] = {name: short}
+    assert code_of(data(), HeaderBudget(**limits)) is ProblemCode.OVER_BUDGET
+    parse(data(), HeaderBudget(**{name: enough}))
+
+
+@pytest.mark.parametrize("sub_ifds", [129, 1 << 20, (1 << 32) - 1])
+def test_sub_ifds_count_against_the_budget_of_directories(sub_ifds: int) -> None:
+    entries = [*image(), Entry(tag=330, kind=LONG, count=sub_ifds, offset=8)]
+    assert code_of(build(entries)) is ProblemCode.OVER_BUDGET
+
+
+def test_bytes_over_the_budget_are_not_asked_for() -> None:
+    data = build(image(4096, 4096, 16, tiles=1 << 16), gap=50_000)
+    parse_in_pieces(data, 1000, HeaderBudget(total_bytes=1 << 20))
+    with pytest.raises(TiffError) as caught:
+        parse_in_pieces(data, 1000, HeaderBudget(total_bytes=1 << 18))
+    assert caught.value.code is ProblemCode.OVER_BUDGET
+
+
+def test_tiles_are_counted_before_their_arrays_are_asked_for() -> None:
+    entries = image(1 << 20, 1 << 20, 16)
+    for tag in (324, 325):
+        entries = changed(entries, tag, count=1 << 32 - 1, offset=1000)
+    held = HeaderBytes(1 << 40)
+    held.add(0, build(entries))
+    with pytest.raises(TiffError) as caught:
+        parse_header(held, BUDGET)
+    assert caught.value.code is ProblemCode.OVER_BUDGET
+
+
+def test_a_width_over_int32_is_unsupported() -> None:
+    data = build(changed(image(), 256, values=[(1 << 32) - 1]))
+    assert code_of(data) is ProblemCode.UNSUPPORTED
+
+
+@pytest.mark.parametrize(
+    ("tag", "values"),
+    [(258, [8, 8, 16]), (339, [1, 2, 1])],
+    ids=["bits", "format"],
+)
+def test_samples_that_differ_are_unsupported(tag: int, values: list[int]) -> None:
+    entries = changed(image(), 277, values=[3])
+    assert code_of(build(changed(entries, tag, kind=SHORT, values=values))) is (
+        ProblemCode.UNSUPPORTED
+    )
+
+
+TOLERATED: dict[str, Callable[[], list[Entry]]] = {
+    "unknown_type": lambda: [*image(), Entry(tag=50000, kind=99, values=[1])],
+    "unknown_tag_of_gigabytes": lambda: [
+        *image(),
+        Entry(tag=50000, kind=DOUBLE, count=1 << 29, offset=8),
+    ],
+    "rational_by_zero": lambda: [*image(), Entry(tag=282, kind=RATIONAL, values=[1, 0])],
+    "icc_profile": lambda: [*image(), Entry(tag=34675, kind=7, values=[1] * 99)],
+    "nodata_inf": lambda: [*image(), text(42113, "-inf")],
+    "wide_counts_of_short": lambda: changed(image(), 325, kind=SHORT, values=[4] * 4),
+    "wide_offsets_in_classic": lambda: changed(image(), 324, kind=LONG8, values=[4] * 4),
+    "sparse": lambda: changed(changed(image(), 324, values=[0] * 4), 325, values=[0] * 4),
+    "strip_tags_for_tiles": lambda: [
+        *without(image(), 324, 325),
+        Entry(tag=273, kind=LONG, values=[4] * 4),
+        Entry(tag=279, kind=LONG, values=[4] * 4),
+    ],
+}
+
+
+@pytest.mark.parametrize("name", TOLERATED)
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_what_is_odd_but_clear_is_read(name: str, order: str) -> None:
+    entries = sorted(TOLERATED[name](), key=lambda entry: entry.tag)
+    struct = struct_of(parse(build(entries, order=order)))
+    assert struct["image_width"] == 64
+    assert len(struct["tile_offsets"]) == len(struct["tile_byte_counts"]) == 4
+
+
+NOTED: dict[str, tuple[Callable[[], bytes], str]] = {
+    "twice": (
+        lambda: build([*image()[:2], Entry(tag=256, kind=LONG, values=[99]), *image()[2:]]),
+        "tag 256 is given more than once",
+    ),
+    "too_many_offsets": (lambda: build(image(tiles=6)), "tag 324"),
+    "further_image": (lambda: build(image(), image(32, 32, tiles=1)), "a further image"),
+    "odd_mask": (lambda: build(image(), image(32, 32, tiles=1, subfile_type=4)), "mask"),
+    "odd_mask_of_overview": (
+        lambda: build(image(), image(32, 32, tiles=1, subfile_type=5)),
+        "mask of a reduced image",
+    ),
+    "larger_overview": (
+        lambda: build(image(), image(96, 96, tiles=9, subfile_type=1)),
+        "does not fit",
+    ),
+    "thumbnail_first": (
+        lambda: build(image(32, 32, tiles=1), image()),
+        "not its largest",
+    ),
+    "no_tiepoint": (
+        lambda: build([*image(), Entry(tag=33550, kind=DOUBLE, values=[1, 1, 0])]),
+        "without a tiepoint",
+    ),
+    "no_byte_counts": (lambda: build(without(image(), 325), gap=2000), "byte counts"),
+}
+
+
+@pytest.mark.parametrize("name", NOTED)
+def test_what_is_passed_over_is_noted(name: str) -> None:
+    make, said = NOTED[name]
+    struct = struct_of(parse(make()))
+    assert (struct["image_width"], len(struct["tile_offsets"])) == (64, 4)
+    assert any(said in note for note in struct["notes"])
+
+
+@pytest.mark.parametrize("band_index", [-1, 3, 1 << 40])
+def test_a_band_index_out_of_range_is_a_typed_problem(band_index: int) -> None:
+    header = parse(build(changed(image(), 277, values=[3])))
+    check_band_index(header, None)
+    check_band_index(header, 2)
+    with pytest.raises(TiffError) as caught:
+        check_band_index(header, band_index)
+    assert caught.value.code is ProblemCode.BAND_INDEX_INVALID
+
+
+def test_reading_again_after_a_problem_gives_the_problem_again() -> None:
+    """Caches hold what was understood, never what was not."""
+    data = CORRUPT["no_offsets"]()
+    assert code_of(data) is code_of(data)
+    assert isinstance(parse_header(HeaderBytes(), BUDGET), Need)
+    assert isinstance(parse(build(image())), Header)
