@@ -36,6 +36,7 @@ class FetchedHeader:
     detail: str | None = None
     attempts: int = 0
     """Tries of all its requests together; 0 where the href was not asked for."""
+    bytes_fetched: int = 0
     tried_at: datetime
     """When the outcome was known, UTC."""
 
@@ -48,13 +49,22 @@ class FetchStats:
     bytes_fetched: int
 
 
+class _Lane:
+    """The files of one server still to be asked for, and who sees to them."""
+
+    __slots__ = ("queue", "workers")
+
+    def __init__(self) -> None:
+        self.queue: deque[tuple[int, Target, Hashable]] = deque()
+        self.workers = 0
+
+
 @dataclass(slots=True, kw_only=True)
 class _Work:
     """One call of `fetch` under way."""
 
     outcomes: list[FetchedHeader | None]
-    queues: dict[Host, deque[tuple[int, Target, Hashable]]] = field(default_factory=dict)
-    workers: dict[Host, int] = field(default_factory=dict)
+    lanes: dict[Host, _Lane] = field(default_factory=dict)
     done: int = 0
     problems: int = 0
 
@@ -163,6 +173,7 @@ class HeaderFetcher:
         self, work: _Work, hrefs: Sequence[str], hints: Sequence[Hashable]
     ) -> None:
         """Hand the hrefs to workers of their servers, so that a slow one delays no other."""
+        most = min(self._settings.max_per_host, self._settings.max_concurrent)
         async with asyncio.TaskGroup() as group:
             for index, (href, hint) in enumerate(zip(hrefs, hints, strict=True)):
                 try:
@@ -170,28 +181,21 @@ class HeaderFetcher:
                 except FetchError as error:
                     work.settle(index, _failed(href, error, 0))
                     continue
-                self._hand_over(work, group, (index, target, hint))
+                lane = work.lanes.get(target.host)
+                if lane is None:
+                    lane = work.lanes[target.host] = _Lane()
+                lane.queue.append((index, target, hint))
+                if lane.workers < most:
+                    lane.workers += 1
+                    group.create_task(self._serve(work, lane))
                 if index % _LOCATED_AT_ONCE == 0:
                     await asyncio.sleep(0)  # let the workers begin
 
-    def _hand_over(
-        self, work: _Work, group: asyncio.TaskGroup, job: tuple[int, Target, Hashable]
-    ) -> None:
-        host = job[1].host
-        queue = work.queues.setdefault(host, deque())
-        queue.append(job)
-        workers = work.workers.get(host, 0)
-        if workers < min(self._settings.max_per_host, self._settings.max_concurrent):
-            work.workers[host] = workers + 1
-            group.create_task(self._serve(work, host, queue))
-
-    async def _serve(
-        self, work: _Work, host: Host, queue: deque[tuple[int, Target, Hashable]]
-    ) -> None:
-        while queue:
-            index, target, hint = queue.popleft()
+    async def _serve(self, work: _Work, lane: _Lane) -> None:
+        while lane.queue:
+            index, target, hint = lane.queue.popleft()
             work.settle(index, await self._outcome(target, hint))
-        work.workers[host] -= 1
+        lane.workers -= 1
 
     async def _outcome(self, target: Target, hint: Hashable) -> FetchedHeader:
         kind = (target.host, hint)
@@ -212,6 +216,7 @@ class HeaderFetcher:
             header=header,
             file=file,
             attempts=target.tries,
+            bytes_fetched=target.bytes_fetched,
             tried_at=datetime.now(UTC),
         )
 

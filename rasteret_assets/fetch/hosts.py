@@ -25,10 +25,16 @@ class Gate:
         self.in_flight = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def enter(self) -> None:
-        """Return once there is room."""
+    def try_enter(self) -> bool:
+        """Go in if there is room and nobody waits; return whether that was so."""
         if self.in_flight < self.limit and not self._waiting:
             self.in_flight += 1
+            return True
+        return False
+
+    async def enter(self) -> None:
+        """Return once there is room, in turn."""
+        if self.try_enter():
             return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
@@ -105,6 +111,11 @@ class Host:
         self._failing_since = 0.0
         self._down_until = 0.0
         self._last_failure: TransientError | None = None
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing failed since the last answer, and no pause was asked for."""
+        return not self._failures and self.paused_until == 0.0
 
     def check(self) -> None:
         """Refuse at once while the server counts as down.

@@ -22,6 +22,7 @@ from rasteret_assets.fetch.proxies import Proxies
 from rasteret_assets.fetch.session import open_session
 from rasteret_assets.fetch.signing import HrefSigner
 from rasteret_assets.fetch.target import Address, Target
+from rasteret_assets.fetch.time_limit import TimeLimit
 from rasteret_assets.locations import locate
 
 _REDIRECTS: Final = 5
@@ -67,6 +68,7 @@ class RangeReader:
         self._patience = Patience.of(settings)
         self._hosts: dict[str, Host] = {}
         self._gate = Gate(settings.max_concurrent)
+        self._time_limit = TimeLimit(settings.request_timeout_s)
         self._proxies = Proxies()
         self._session: aiohttp.ClientSession | None = None
 
@@ -147,7 +149,7 @@ class RangeReader:
         while True:
             sent_at = await self._enter(target)
             try:
-                async with asyncio.timeout(self.settings.request_timeout_s):
+                with self._time_limit.span():
                     body = await self._ask(target, start, stop)
             except FetchError as error:
                 failure = error
@@ -156,6 +158,7 @@ class RangeReader:
             else:
                 target.host.answered()
                 self.bytes_fetched += len(body.data)
+                target.bytes_fetched += len(body.data)
                 return body
             finally:
                 target.host.gate.leave()
@@ -166,13 +169,14 @@ class RangeReader:
     async def _enter(self, target: Target) -> float:
         """Wait for the server's leave and for room; return the time."""
         host = target.host
-        await host.gate.enter()
+        if not host.gate.try_enter():
+            await host.gate.enter()
         try:
-            host.check()
-            now = time.monotonic()
-            if host.paused_until > now:
-                await self._pause(target, now)
-            await self._gate.enter()
+            if not host.is_well:
+                host.check()
+                await self._pause(target)
+            if not self._gate.try_enter():
+                await self._gate.enter()
         except BaseException:
             host.gate.leave()
             raise
@@ -182,8 +186,9 @@ class RangeReader:
             target.deadline = now + self.settings.retry_budget_s
         return now
 
-    async def _pause(self, target: Target, now: float) -> None:
+    async def _pause(self, target: Target) -> None:
         """Wait as long as the server asked for, unless that is longer than the file's time."""
+        now = time.monotonic()
         ends = target.deadline or now + self.settings.retry_budget_s
         while (wait := target.host.paused_until - now) > 0:
             if now + wait > ends:
@@ -191,6 +196,7 @@ class RangeReader:
                 raise FetchError(ProblemCode.THROTTLED, detail)
             await asyncio.sleep(wait)
             now = time.monotonic()
+        target.host.paused_until = 0.0
 
     async def _after(self, failure: FetchError, target: Target, tries: int, sent_at: float) -> None:
         """Return once it is time to try again.

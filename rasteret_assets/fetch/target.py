@@ -21,9 +21,18 @@ class Address(NamedTuple):
 
 
 class Target:
-    """One file, and the tries its requests have taken so far, all of them together."""
+    """One file, and what its requests have taken so far, all of them together."""
 
-    __slots__ = ("deadline", "host", "href", "location", "origin", "redirected", "tries")
+    __slots__ = (
+        "bytes_fetched",
+        "deadline",
+        "host",
+        "href",
+        "location",
+        "origin",
+        "redirected",
+        "tries",
+    )
 
     def __init__(self, href: str, location: Location, origin: "Origin", host: Host) -> None:
         self.href = href
@@ -33,6 +42,7 @@ class Target:
         self.redirected: URL | None = None
         """Where a redirect led."""
         self.tries = 0
+        self.bytes_fetched = 0
         self.deadline: float | None = None
         """`time.monotonic()` after which nothing is tried again; set by the first request."""
 

@@ -24,12 +24,15 @@ class WebOrigin:
     def __init__(self, signer: HrefSigner | None) -> None:
         self._signer = signer
         self._signatures: dict[str, Renewing[Signature]] = {}
+        self._roots: dict[str, URL] = {}
 
     async def address(self, location: Location) -> Address:
         """Return the address as it is, or with a signature that holds."""
+        if self._signer is None:
+            return Address(self._url(location.url), _NO_HEADERS)
         signatures = self._signatures_for(location)
         if signatures is None:
-            return Address(URL(location.url, encoded=True), _NO_HEADERS)
+            return Address(self._url(location.url), _NO_HEADERS)
         signature = signatures.current() or await signatures.get()
         joint = "&" if "?" in location.url else "?"
         url = f"{location.url}{joint}{signature.query}"
@@ -41,6 +44,15 @@ class WebOrigin:
             return False
         signatures = self._signatures_for(location)
         return signatures is not None and signatures.refuse(sent.credential)
+
+    def _url(self, url: str) -> URL:
+        """Return `url` parsed; for most only the path is, as the server is an old acquaintance."""
+        if "?" in url:
+            return URL(url, encoded=True)
+        cut = url.index("/", len("https://"))
+        if (root := self._roots.get(url[:cut])) is None:
+            root = self._roots[url[:cut]] = URL(url[:cut], encoded=True)
+        return root.with_path(url[cut:], encoded=True)
 
     def _signatures_for(self, location: Location) -> Renewing[Signature] | None:
         if self._signer is None or (scope := self._signer.scope(location.url)) is None:

@@ -64,8 +64,11 @@ def locate(href: str, base: str | None = None) -> Location:
     'https://example.com/s2/B04.tif'
     """
     text = href.strip()
-    if not text or _CONTROL.search(text):
-        _refuse("it is blank" if not text else "it holds control characters")
+    if (match := _WEB.match(text)) is not None:
+        return _web(match)
+    if not text:
+        _refuse("it is blank")
+    _refuse_control(text)
     if text.startswith("/vsi"):
         text = _from_gdal(text)
     match = _SCHEME.match(text)
@@ -73,8 +76,8 @@ def locate(href: str, base: str | None = None) -> Location:
         text = join_href(text, base)
         match = _SCHEME.match(text)
     scheme = match[1].lower() if match else "file"
-    if scheme in ("https", "http"):
-        return _web(text)
+    if (web := _WEB.match(text)) is not None:
+        return _web(web)
     if scheme in ("s3", "gs", "s3a", "gcs"):
         return _object("s3" if scheme.startswith("s3") else "gs", text.partition("://")[2])
     if scheme == "file":
@@ -82,14 +85,12 @@ def locate(href: str, base: str | None = None) -> Location:
     raise ProblemError(ProblemCode.ADDRESS_BLOCKED, f"the scheme {scheme}: is not fetched from")
 
 
-def _web(text: str) -> Location:
-    match = _WEB.match(text)
-    if match is None:
-        _refuse("it names no host")
+def _web(match: re.Match[str]) -> Location:
     scheme: Scheme = "https" if len(match[1]) == len("https") else "http"
     netloc, host = _authority(scheme, match[2])
     path = match[3]
     if not _SENDABLE.fullmatch(path):
+        _refuse_control(path)
         path = quote(path, safe=_KEEP)
     if "%" in path:
         path = _STRAY_PERCENT.sub("%25", path)
@@ -103,8 +104,8 @@ def _authority(scheme: Scheme, netloc: str) -> tuple[str, str]:
     """Return the authority as it is sent, and the host it names, port where not the usual."""
     user, at, name = netloc.rpartition("@")
     try:
-        # names beyond ASCII as IDNA has them
-        name = name if name.isascii() else name.encode("idna").decode()
+        # IDNA's form of names beyond ASCII; it also refuses labels no resolver takes
+        name = name if "[" in name else name.encode("idna").decode()
         parts = urlsplit(f"//{name}")
         host, port = parts.hostname, parts.port
     except ValueError:
@@ -157,6 +158,11 @@ _GDAL_STORES: Final = {
     "s3": ("/vsis3/", "/vsis3_streaming/"),
     "gs": ("/vsigs/", "/vsigs_streaming/"),
 }
+
+
+def _refuse_control(text: str) -> None:
+    if _CONTROL.search(text):
+        _refuse("it holds control characters")
 
 
 def _refuse(why: str) -> NoReturn:

@@ -4,7 +4,7 @@ from urllib.parse import urljoin
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rasteret_assets.locations import resolve_hrefs
@@ -19,6 +19,7 @@ def resolved(hrefs: list[str | None], base: str) -> list[str | None]:
     return found
 
 
+@settings(deadline=None)
 @given(segments=SEGMENTS, depth=st.integers(0, 3))
 def test_relative_hrefs_join_web_folders_as_the_url_standard_says(
     segments: list[str], depth: int
@@ -29,6 +30,7 @@ def test_relative_hrefs_join_web_folders_as_the_url_standard_says(
     assert resolved([href], base) == [expected]
 
 
+@settings(deadline=None)
 @given(segments=SEGMENTS)
 def test_relative_hrefs_join_local_folders_as_the_file_system_does(segments: list[str]) -> None:
     href = "/".join(segments)

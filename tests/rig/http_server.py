@@ -8,8 +8,6 @@
 """
 
 import asyncio
-import hashlib
-import itertools
 import secrets
 import socket
 import struct
@@ -17,39 +15,18 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field
-from http import HTTPStatus
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from tests.rig.http_answers import Answer, Fault, Request, compose
+
+__all__ = ["Fault", "RangeServer", "Seen", "free_port", "wait_for"]
+
 T = TypeVar("T")
-MADE_AT = "Mon, 01 Jan 2024 00:00:00 GMT"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """What is out of the ordinary in one answer; the fields combine."""
-
-    status: int | None = None
-    """Answer with this status and `body` instead of the file."""
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    """Added to the answer, or replacing a header of the same name (as written here); a
-    value of "" leaves the header out: `{"ETag": ""}`."""
-    delay_s: float = 0.0
-    """Wait before answering; a large value is a server that hangs."""
-    reset: bool = False
-    """Send a TCP reset instead of an answer."""
-    cut_after: int | None = None
-    """Close the connection after this many bytes of the body."""
-    stop_after: int | None = None
-    """Say and send only this many bytes of the range, as a well-formed 206."""
-    ignore_range: bool = False
-    """Answer 200 with the whole file."""
-    replace: bytes | None = None
-    """Serve these bytes as the file."""
+_PIECE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,29 +50,14 @@ class Seen:
         return self.headers.get("range", "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
+@dataclass(slots=True, kw_only=True)
+class _Record:
+    """What becomes of one request; in the books from its arrival on."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-def _range_of(header: str, size: int) -> tuple[int, int] | None:
-    """Return the half-open range a Range header asks of a file; None if it cannot be met."""
-    first, _, last = header.removeprefix("bytes=").partition("-")
-    if not first:
-        return max(0, size - int(last)), size
-    start = int(first)
-    stop = min(int(last) + 1, size) if last else size
-    return (start, stop) if start < stop else None
+    request: Request
+    at: float
+    status: int = 0
+    body_bytes: int = 0
 
 
 class RangeServer:
@@ -112,7 +74,7 @@ class RangeServer:
         self._made: dict[str, bytes] = {}
         self._plans: dict[str, deque[Fault]] = defaultdict(deque)
         self._always: dict[str, Fault] = {}
-        self._seen: list[Seen] = []
+        self._records: list[_Record] = []
         self._in_flight = 0
         self._token_ends: dict[str, float] | None = None
         self._loop = asyncio.new_event_loop()
@@ -142,8 +104,20 @@ class RangeServer:
             self._always[path] = fault
 
     def seen(self, path: str | None = None) -> list[Seen]:
-        """The requests so far, of `path` or all, in the order they were answered."""
-        return [one for one in list(self._seen) if path is None or one.path == path]
+        """The requests so far, of `path` or all, in the order they came."""
+        return [
+            Seen(
+                method=record.request.method,
+                path=record.request.path,
+                query=record.request.query,
+                headers=record.request.headers,
+                status=record.status,
+                body_bytes=record.body_bytes,
+                at=record.at,
+            )
+            for record in list(self._records)
+            if path is None or record.request.path == path
+        ]
 
     def body_bytes(self, path: str | None = None) -> int:
         """Bytes of bodies sent so far, of `path` or all."""
@@ -151,7 +125,7 @@ class RangeServer:
 
     def forget(self) -> None:
         """Start counting again."""
-        self._seen.clear()
+        self._records.clear()
         self.peak_in_flight = self._in_flight
         self.connections = 0
 
@@ -214,11 +188,12 @@ class RangeServer:
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while (request := await self._read(reader)) is not None:
-                at = time.monotonic()
+                record = _Record(request=request, at=time.monotonic())
+                self._records.append(record)
                 self._in_flight += 1
                 self.peak_in_flight = max(self.peak_in_flight, self._in_flight)
                 try:
-                    keep = await self._answer(request, writer, at)
+                    keep = await self._answer(record, writer)
                 finally:
                     self._in_flight -= 1
                 if not keep:
@@ -228,7 +203,7 @@ class RangeServer:
         finally:
             writer.transport.abort()
 
-    async def _read(self, reader: asyncio.StreamReader) -> _Request | None:
+    async def _read(self, reader: asyncio.StreamReader) -> Request | None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError:
@@ -241,91 +216,42 @@ class RangeServer:
             for name, _, value in (line.partition(":") for line in rest)
         }
         path = unquote(parts.path.removeprefix("/"))
-        return _Request(method=method, path=path, query=parts.query, headers=headers)
+        return Request(method=method, path=path, query=parts.query, headers=headers)
 
-    async def _answer(self, request: _Request, writer: asyncio.StreamWriter, at: float) -> bool:
+    async def _answer(self, record: _Record, writer: asyncio.StreamWriter) -> bool:
+        """Answer; return whether the connection is kept."""
+        request = record.request
         planned = self._plans.get(request.path)
         fault = planned.popleft() if planned else self._always.get(request.path, Fault())
         if wait := self.latency_s + fault.delay_s:
             await asyncio.sleep(wait)
         if fault.reset:
-            self._note(request, 0, 0, at)
             _reset(writer)
             return False
         answer = self._compose(request, fault)
-        lines = [f"HTTP/1.1 {answer.status} {_phrase(answer.status)}"]
+        record.status = answer.status
+        lines = [f"HTTP/1.1 {answer.status} {answer.phrase}"]
         lines += [f"{name}: {value}" for name, value in answer.headers.items() if value]
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
         body = answer.body if request.method != "HEAD" else b""
-        sent = await self._send(writer, body[: fault.cut_after])
-        self._note(request, answer.status, sent, at)
+        await self._send(record, writer, body[: fault.cut_after])
+        return fault.cut_after is None
+
+    async def _send(self, record: _Record, writer: asyncio.StreamWriter, body: bytes) -> None:
+        """Write `body` piece by piece, as fast as the client takes it."""
+        for start in range(0, len(body), _PIECE):
+            piece = body[start : start + _PIECE]
+            record.body_bytes += len(piece)
+            writer.write(piece)
+            await writer.drain()
         await writer.drain()
-        return fault.cut_after is None and sent == len(body)
-
-    async def _send(self, writer: asyncio.StreamWriter, body: bytes) -> int:
-        """Write `body` piece by piece; return how much went out before the client closed."""
-        for start in itertools.count(0, 1 << 16):
-            if start >= len(body):
-                return len(body)
-            writer.write(body[start : start + (1 << 16)])
-            try:
-                await writer.drain()
-            except ConnectionError:
-                return start
-        raise AssertionError
-
-    def _note(self, request: _Request, status: int, sent: int, at: float) -> None:
-        self._seen.append(
-            Seen(
-                method=request.method,
-                path=request.path,
-                query=request.query,
-                headers=request.headers,
-                status=status,
-                body_bytes=sent,
-                at=at,
-            )
-        )
 
     # --- one answer ----------------------------------------------------------------------
 
-    def _compose(self, request: _Request, fault: Fault) -> _Answer:
-        answer = self._plain(request, fault)
-        answer.headers.update(fault.headers)
-        answer.headers.setdefault("Content-Length", str(len(answer.body)))
-        return answer
-
-    def _plain(self, request: _Request, fault: Fault) -> _Answer:
-        if fault.status is not None:
-            return _Answer(status=fault.status, headers={}, body=fault.body)
-        if not self._token_holds(request.query):
-            return _Answer(status=403, headers={}, body=b"token missing or expired")
-        found = fault.replace if fault.replace is not None else self._content(request.path)
-        if found is None:
-            return _Answer(status=404, headers={}, body=b"no such file")
-        headers = {
-            "ETag": f'"{hashlib.sha256(found).hexdigest()[:16]}"',
-            "Last-Modified": MADE_AT,
-            "Accept-Ranges": "bytes",
-        }
-        match = request.headers.get("if-match")
-        if match is not None and match != fault.headers.get("ETag", headers["ETag"]):
-            return _Answer(status=412, headers=headers, body=b"")
-        return self._part(request, fault, found, headers)
-
-    def _part(
-        self, request: _Request, fault: Fault, found: bytes, headers: dict[str, str]
-    ) -> _Answer:
-        asked = request.headers.get("range")
-        if asked is None or fault.ignore_range:
-            return _Answer(status=200, headers=headers, body=found)
-        span = _range_of(asked, len(found))
-        if span is None:
-            headers["Content-Range"] = f"bytes */{len(found)}"
-            return _Answer(status=416, headers=headers, body=b"")
-        body = found[span[0] : span[1]][: fault.stop_after]
-        headers["Content-Range"] = f"bytes {span[0]}-{span[0] + len(body) - 1}/{len(found)}"
-        return _Answer(status=206, headers=headers, body=body)
+    def _compose(self, request: Request, fault: Fault) -> Answer:
+        if fault.status is None and not self._token_holds(request.query):
+            fault = Fault(status=403, body=b"token missing or expired")
+        return compose(request, fault, self._content(request.path))
 
     def _content(self, path: str) -> bytes | None:
         if path in self._made:
@@ -340,10 +266,6 @@ class RangeServer:
             return True
         (token, *_) = parse_qs(query).get("sig", [""])
         return self._token_ends.get(token, 0.0) > time.monotonic()
-
-
-def _phrase(status: int) -> str:
-    return next((known.phrase for known in HTTPStatus if known == status), "Unknown")
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
