@@ -46,8 +46,8 @@ def conform(table: pa.Table, schema: pa.Schema) -> pa.Table:
     if table.schema.equals(schema, check_metadata=True):
         return table
     columns = [_column(table, field) for field in schema]
-    if not columns:
-        return table.select([]).replace_schema_metadata(schema.metadata)
+    if not columns:  # with metadata put on last, Arrow would forget how many rows there are
+        return table.replace_schema_metadata(schema.metadata).select([])
     return pa.table(columns, schema=schema)
 
 
