@@ -21,6 +21,8 @@ from rasteret_assets.collection import Collection
 from rasteret_assets.collection.pictures import footprint_map, quicklook
 
 AREA = (77.55, 13.01, 77.58, 13.08)
+SEEN = (77.49, 13.01, 77.64, 13.08)
+"""What the pictures show."""
 BANDS = "B04...blue"
 """The demo's partitions, first to last."""
 PICTURES = {
@@ -90,9 +92,10 @@ def draw(collection: Collection) -> list[Path]:
     column = collection.dataset.to_table(columns=["geometry"])["geometry"]
     footprints = shapely.from_wkb(column.to_numpy())
     written = {"footprints": footprint_map(footprints, title="demo: records per place")}
-    clear = collection.subset(bbox=AREA, date_range=("2024-01-01", "2024-01-31"))
+    clear = collection.subset(bbox=SEEN, date_range=("2024-01-01", "2024-01-31"))
     for name, bands in PICTURES.items():
-        pixels = clear.get_xarray(geometries=AREA, bands=list(bands))
+        # Two scenes of one day meet in the area; the first that has a pixel gives it.
+        pixels = clear.get_xarray(geometries=SEEN, bands=list(bands), mosaic="first", masks=True)
         written[name] = picture(pixels, bands, f"demo: {name}, January 2024")
     paths = []
     for name, png in written.items():
@@ -103,16 +106,15 @@ def draw(collection: Collection) -> list[Path]:
 
 
 def picture(pixels: xr.Dataset, bands: tuple[str, ...], title: str) -> bytes:
-    """Return a picture of three bands: for each pixel, what any of the scenes has there."""
-    layers, valid = [], []
-    for band in bands:
-        cube = pixels[band]
-        seen = cube.notnull().to_numpy()
-        layers.append(np.nan_to_num(cube.to_numpy()).max(axis=0))
-        valid.append(seen.any(axis=0))
-    size = float(abs(pixels.x[1] - pixels.x[0]))
+    """Return a picture of three bands of the first moment in `pixels`."""
+    first = pixels.isel(time=0)
     return quicklook(
-        np.stack(layers), np.stack(valid), title=title, bands=bands, metres_per_pixel=size
+        np.stack([first[band].to_numpy() for band in bands]),
+        np.stack([first[f"{band}_mask"].to_numpy() for band in bands]),
+        title=title,
+        bands=bands,
+        together=bands == PICTURES["true-colour"],
+        metres_per_pixel=float(first.x[1] - first.x[0]),
     )
 
 

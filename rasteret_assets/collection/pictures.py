@@ -29,6 +29,7 @@ _RAMP: Final = np.array(
     [[198, 219, 239], [107, 174, 214], [33, 113, 181], [84, 39, 143], [63, 0, 60]], np.float64
 )
 """Few records to many; grows darker all along, so it reads in grey too."""
+_COLOURS: Final = ("red", "green", "blue")
 _HATCH: Final = ((222, 226, 228), (236, 239, 240))
 _MARGIN: Final = 46
 _TITLE: Final = 34
@@ -70,6 +71,7 @@ def quicklook(
     *,
     title: str = "",
     bands: Sequence[str] = (),
+    together: bool = False,
     metres_per_pixel: float | None = None,
     width: int = 640,
 ) -> bytes:
@@ -84,6 +86,8 @@ def quicklook(
         have some, and hatched elsewhere.
     bands
         What the bands are called, in the order of `values`.
+    together
+        Whether all bands share one stretch, which keeps true colours true.
     metres_per_pixel
         Adds a scale bar.
     width
@@ -98,43 +102,45 @@ def quicklook(
         msg = f"a picture needs one band or three, not {len(values)}"
         raise ValueError(msg)
     seen = np.asarray(valid.reshape(-1, *values.shape[1:]).all(axis=0))
-    levels = [_stretched(band, seen) for band in values]
-    colours = np.stack([level for level, _ in levels] * (3 // len(levels)), axis=-1)
+    layers = [values] * len(values) if together else [values[i : i + 1] for i in range(len(values))]
+    limits = [_limits(layer[:, seen]) for layer in layers]
+    levels = [_levels(band, *pair) for band, pair in zip(values, limits, strict=True)]
+    colours = np.stack(levels * (3 // len(levels)), axis=-1)
     rows, columns = np.indices(seen.shape)
     hatch = np.array(_HATCH, np.uint8)[((rows + columns) // 4) % 2]
     drawn = _sized(Image.fromarray(np.where(seen[..., None], colours, hatch)), width)
-    picture = Image.new("RGB", (max(drawn.width, 300) + 24, drawn.height + _TITLE + 58), _PAPER)
+    below = _TITLE + drawn.height + 6
+    height = below + 15 * len(levels) + 30
+    picture = Image.new("RGB", (max(drawn.width, 300) + 24, height), _PAPER)
     picture.paste(drawn, (12, _TITLE))
     draw = ImageDraw.Draw(picture)
     _text(draw, (12, 9), title, 16)
-    below = _TITLE + drawn.height + 6
-    limits = [f"{low:.4g} to {high:.4g}" for _, (low, high) in levels]
     names = bands or [f"band {number}" for number in range(1, len(levels) + 1)]
-    roles = ("red", "green", "blue") if len(levels) == 3 else ("grey",)  # noqa: PLR2004 (colours)
-    keys = [
-        f"{role}: {name} {limit}" for role, name, limit in zip(roles, names, limits, strict=True)
-    ]
-    _text(draw, (12, below), "  ".join(keys), 11)
+    roles = _COLOURS if len(levels) == len(_COLOURS) else ("grey",)
+    for line, (role, name, (low, high)) in enumerate(zip(roles, names, limits, strict=True)):
+        _text(draw, (12, below + 15 * line), f"{role}: {name}, {low:.4g} to {high:.4g}", 11)
     if metres_per_pixel is not None:
         metres = metres_per_pixel * seen.shape[1] / drawn.width
-        _scale_bar(draw, (12, below + 38), metres, drawn.width)
+        _scale_bar(draw, (12, height - 10), metres, drawn.width)
     if not seen.all():
         left = picture.width - 12 - 96
-        draw.rectangle((left, below + 26, left + 14, below + 40), _HATCH[0], _FAINT)
-        _text(draw, (left + 20, below + 26), f"no data {1 - seen.mean():.0%}", 11)
+        draw.rectangle((left, height - 22, left + 14, height - 8), _HATCH[0], _FAINT)
+        _text(draw, (left + 20, height - 21), f"no data {1 - seen.mean():.0%}", 11)
     return _png(picture, 192)
 
 
-def _stretched(
-    band: NDArray[np.number], seen: NDArray[np.bool_]
-) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """Return the band as 0 to 255, and the values that became those."""
-    data = band[seen]
+def _limits(data: NDArray[np.number]) -> tuple[float, float]:
+    """Return the 2nd and 98th percentile, nan where there is no data."""
     if not data.size:
-        return np.zeros(band.shape, np.uint8), (math.nan, math.nan)
-    low, high = (float(value) for value in np.nanpercentile(data, (2, 98)))
+        return math.nan, math.nan
+    low, high = np.nanpercentile(data, (2, 98))
+    return float(low), float(high)
+
+
+def _levels(band: NDArray[np.number], low: float, high: float) -> NDArray[np.uint8]:
+    """Return the band as 0 at `low` to 255 at `high`."""
     share = (band.astype(np.float64) - low) / ((high - low) or 1)
-    return np.nan_to_num(np.clip(share * 255, 0, 255)).astype(np.uint8), (low, high)
+    return np.nan_to_num(np.clip(share * 255, 0, 255)).astype(np.uint8)
 
 
 def _sized(image: Image.Image, width: int) -> Image.Image:

@@ -109,11 +109,23 @@ def test_three_bands_are_red_green_and_blue() -> None:
     assert picture[30, 30].tolist() == [255, 0, 255]
 
 
+def test_bands_stretched_together_keep_their_balance() -> None:
+    values = np.stack(
+        [np.linspace(0, top, 100).repeat(40).reshape(100, 40) for top in (100, 50, 0)]
+    )
+    valid = np.ones((100, 40), bool)
+    apart = opened(quicklook(values, valid, width=40))[34:134, 12:52]
+    joined = opened(quicklook(values, valid, width=40, together=True))[34:134, 12:52]
+    assert apart[98, 20, 1] > 250
+    assert joined[98, 20, 1] == pytest.approx(joined[98, 20, 0] / 2, abs=12)
+    assert joined[98, 20, 2] == 0
+
+
 def test_small_arrays_are_enlarged_and_large_ones_shrunk() -> None:
     small = opened(quicklook(np.zeros((1, 10, 20)), np.ones((10, 20), bool), width=100))
     large = opened(quicklook(np.zeros((1, 1000, 3000)), np.ones((1000, 3000), bool), width=300))
-    assert small.shape[0] == 50 + 92
-    assert large.shape[0] == 100 + 92
+    assert small.shape[0] == 50 + 85
+    assert large.shape[0] == 100 + 85
 
 
 def test_an_area_without_any_data_still_makes_a_picture() -> None:
