@@ -111,7 +111,7 @@ class Area:
         Raises
         ------
         ReadError
-            If part of it has no place there.
+            If part of it has no place there, or there is no way at all.
         """
         if crs == self.crs or (transformer := _transformer(self.crs, crs)) is None:
             return Area(crs=crs, geometries=self.geometries, clips=self.clips)
@@ -132,7 +132,11 @@ def _transformer(source: str, target: str) -> pyproj.Transformer | None:
     one, two = pyproj.CRS.from_user_input(source), pyproj.CRS.from_user_input(target)
     if one.to_2d().equals(two.to_2d(), ignore_axis_order=True):
         return None
-    return pyproj.Transformer.from_crs(one.to_2d(), two.to_2d(), always_xy=True)
+    try:
+        return pyproj.Transformer.from_crs(one.to_2d(), two.to_2d(), always_xy=True)
+    except pyproj.exceptions.ProjError as error:
+        msg = f"PROJ knows no way from {one.name} to {two.name}; give the area in the files' CRS"
+        raise ReadError(msg) from error
 
 
 def checked_crs(crs: object) -> str:
@@ -227,7 +231,7 @@ def _each(values: Sequence[object]) -> Geometries:
     found: list[object] = []
     for value in values:
         if isinstance(value, Mapping) and value.get("type") == "FeatureCollection":
-            found += _each(value["features"])
+            found.extend(_each(value["features"]))
         else:
             found.append(_one(value))
     geometries = np.empty(len(found), object)

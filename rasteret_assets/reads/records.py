@@ -137,13 +137,17 @@ def _touches(grid: Grid, area: Area, boxes: dict[str, Area]) -> bool:
 
 
 def _meets(table: pa.Table, area: Area) -> NDArray[np.bool_]:
-    """Return which footprints meet the area; those that cannot be read are kept."""
+    """Return which footprints meet the area; where there is no telling they are kept."""
+    try:
+        lonlat = area.to(LONLAT).geometries
+    except ReadError:  # another planet, or beyond the edge of the Earth's disk
+        return np.ones(table.num_rows, bool)
     field = table.schema.field("geometry")
     column = table["geometry"].combine_chunks()
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     form = geometry_form(field, None)
     found = footprints(getattr(column, "storage", column).cast(storage_of(field)), form)
-    wanted = shapely.union_all(shapely.make_valid(area.to(LONLAT).geometries))
+    wanted = shapely.union_all(shapely.make_valid(lonlat))
     shapely.prepare(wanted)
     met: NDArray[np.bool_] = shapely.intersects(wanted, found.geometries)
     return met | ~found.sound

@@ -49,8 +49,8 @@ def index(scenes: Sequence[Scene]) -> pa.Table:
         asked = [scene.files.get(band, ("", None)) for scene in scenes]
         outcomes = [found.get(href) for href, _ in asked]
         columns[f"{band}_metadata"] = band_structs(
-            [one and one.header for one in outcomes],
-            [one and one.file for one in outcomes],
+            [one.header if one else None for one in outcomes],
+            [one.file if one else None for one in outcomes],
             [band_index for _, band_index in asked],
         )
     return pa.table(columns)
