@@ -4,6 +4,7 @@ What passes between the ops is small: which rows to fetch, and what came of it. 
 the workspace chunk by chunk; `assemble` commits them, band by band.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -102,12 +103,15 @@ def band_headers_asset(declared: DeclaredCollection) -> dg.AssetsDefinition:
         description="Say which headers are still to be fetched, in chunks of work.",
         ins={REMAPPED: dg.In(dg.Nothing)},
         out=dg.DynamicOut(io_manager_key=SUMMARIES),
+        # Of a graph's output Dagster wants the default I/O manager in the run's resources, but
+        # brings it along only if an op asks for it. Nothing is stored by it.
+        required_resource_keys={"workspace", "enrichment", "io_manager"},
     )
     def plan_headers(
         context: dg.OpExecutionContext,
-        workspace: dg.ResourceParam[WorkspaceIOManager],
-        enrichment: EnrichmentResource,
     ) -> Iterator[dg.DynamicOutput[list[JsonObject]]]:
+        workspace: WorkspaceIOManager = context.resources.workspace
+        enrichment: EnrichmentResource = context.resources.enrichment
         bands = [band_of(key) for key in context.partition_keys]
         work = _work(spec, workspace, enrichment, context)
         plan = work.plan(bands)
@@ -133,10 +137,11 @@ def band_headers_asset(declared: DeclaredCollection) -> dg.AssetsDefinition:
         chunks: list[JsonObject],
         workspace: dg.ResourceParam[WorkspaceIOManager],
         enrichment: EnrichmentResource,
-    ) -> list[JsonObject]:
+    ) -> JsonObject:
+        began = time.monotonic()
         work = _work(spec, workspace, enrichment, context)
         done = work.fetch([Chunk.from_json(chunk) for chunk in chunks])
-        return [one.to_json() for one in done]
+        return {"chunks": [one.to_json() for one in done], "seconds": time.monotonic() - began}
 
     @dg.op(
         name=op_name(spec.name, "assemble_headers"),
@@ -145,17 +150,18 @@ def band_headers_asset(declared: DeclaredCollection) -> dg.AssetsDefinition:
     )
     def assemble_headers(
         context: dg.AssetExecutionContext,
-        done: list[list[JsonObject]],
+        done: list[JsonObject],
         workspace: dg.ResourceParam[WorkspaceIOManager],
         enrichment: EnrichmentResource,
     ) -> dict[str, StagePlan]:
         bands = [band_of(key) for key in context.partition_keys]
-        brought = [ChunkDone.from_json(one) for group in done for one in group]
+        brought = [ChunkDone.from_json(one) for group in done for one in group["chunks"]]
+        seconds = sum(group["seconds"] for group in done)
         work = _work(spec, workspace, enrichment, context)
         updates = work.assemble(bands, brought)
         for band, update in updates.items():
             context.add_asset_metadata(
-                band_metadata(update.keep, brought),
+                band_metadata(update.keep, brought, seconds),
                 asset_key=stage_key(spec.name, HEADERS),
                 partition_key=band_partition(band),
             )

@@ -39,7 +39,9 @@ def stage_metadata(table: StageTable, rows_in: int | None, seconds: float) -> Me
     }
 
 
-def band_metadata(fragments: Sequence[Fragment], done: Sequence[ChunkDone]) -> Metadata:
+def band_metadata(
+    fragments: Sequence[Fragment], done: Sequence[ChunkDone], seconds: float
+) -> Metadata:
     """Return what the commit of one band's headers says of itself.
 
     Parameters
@@ -48,11 +50,12 @@ def band_metadata(fragments: Sequence[Fragment], done: Sequence[ChunkDone]) -> M
         The band's headers as they will be committed.
     done
         What the run's chunks brought, for all its bands together.
+    seconds
+        How long they took, one after the other.
     """
     rows = sum(fragment.rows for fragment in fragments)
     problems = header_problems(fragments)
     headers = rows - problems.total()
-    seconds = sum(chunk.seconds for chunk in done)
     fetched = sum(one.stop - one.start for chunk in done for one in chunk.ranges.values())
     return {
         "dagster/partition_row_count": rows,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 import pyarrow as pa
+import shapely
 
 _CELL = 60
 """Letters of one value, at most."""
@@ -28,6 +29,14 @@ def _line(cells: Iterable[str]) -> str:
 
 def _cell(value: object) -> str:
     """Return `value` as one line that breaks no table."""
-    text = f"<{len(value)} bytes>" if isinstance(value, bytes) else str(value)
+    text = _bytes_told(value) if isinstance(value, bytes) else str(value)
     text = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
     return text if len(text) <= _CELL else text[: _CELL - 1] + "…"
+
+
+def _bytes_told(value: bytes) -> str:
+    """Return a geometry as WKT, other bytes by their number."""
+    shape = shapely.from_wkb(value, on_invalid="ignore")
+    if shape is None:
+        return f"{len(value)} bytes"
+    return str(shapely.to_wkt(shape, rounding_precision=4))
