@@ -215,6 +215,7 @@ class RangeServer:
             name.strip().lower(): value.strip()
             for name, _, value in (line.partition(":") for line in rest)
         }
+        await reader.readexactly(int(headers.get("content-length", "0")))
         path = unquote(parts.path.removeprefix("/"))
         return Request(method=method, path=path, query=parts.query, headers=headers)
 
