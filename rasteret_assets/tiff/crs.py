@@ -17,15 +17,13 @@ _PE_STRING: Final = "ESRI PE String = "
 _METRE: Final = "metre"
 _VERTICAL_UNITS: Final = {9002: "foot", 9003: "US survey foot"}
 _CITATION_LENGTH: Final = 1 << 16
-_SAME_DEFINITION: Final = 70
-"""PROJ's confidence, in per cent, for the same definition under another name."""
 
 
 class Place(NamedTuple):
     """What the GeoKeys say."""
 
     crs: str | None
-    """`EPSG:n` where there is such a number, else WKT2; None if the file gives none."""
+    """`EPSG:n` where the file gives a number, else WKT2; None if it gives neither."""
     pixel_is_point: bool
     vertical_unit: str | None
     """Unit of heights, in EPSG's words, if the file has a vertical CRS or names their unit."""
@@ -41,7 +39,7 @@ def place_of(byte_order: str, directory: bytes, doubles: bytes, text: bytes) -> 
     keys = geokeys_of(byte_order, directory, doubles, text)
     notes: tuple[str, ...] = ()
     try:
-        crs = _text_of(_horizontal(keys))
+        crs = _text_of(keys)
     except ProjError as error:
         crs = None
         notes = (f"CRS not understood: {str(error)[:200]}",)
@@ -65,15 +63,11 @@ def _vertical_unit(keys: GeoKeys, code: int | None) -> str | None:
     return axes[-1].unit_name if axes else unit
 
 
-def _text_of(crs: CRS | None) -> str | None:
-    if crs is None:
-        return None
-    epsg = crs.to_epsg(min_confidence=_SAME_DEFINITION)
-    return crs.to_wkt() if epsg is None else f"EPSG:{epsg}"
-
-
-def _horizontal(keys: GeoKeys) -> CRS | None:
+def _text_of(keys: GeoKeys) -> str | None:
     """Return the horizontal CRS, or None if there is none.
+
+    A definition that is spelled out stays so: looking for its number among EPSG's takes PROJ up
+    to a second.
 
     Raises
     ------
@@ -81,9 +75,20 @@ def _horizontal(keys: GeoKeys) -> CRS | None:
         If PROJ does not know a code, or cannot make sense of a definition.
     """
     projected = geokeys.PROJECTED_CRS in keys or keys.get(geokeys.MODEL_TYPE) == _PROJECTED
-    key = geokeys.PROJECTED_CRS if projected else geokeys.GEODETIC_CRS
-    if (code := geokeys.code(keys, key)) is not None:
-        return CRS.from_authority("EPSG" if code <= _EPSG_LAST else "ESRI", code)
+    code = geokeys.code(keys, geokeys.PROJECTED_CRS if projected else geokeys.GEODETIC_CRS)
+    if code is not None and code <= _EPSG_LAST:
+        CRS.from_epsg(code)  # refuses an unknown one
+        return f"EPSG:{code}"
+    crs = (
+        CRS.from_authority("ESRI", code)
+        if code is not None
+        else _spelled_out(keys, projected=projected)
+    )
+    return None if crs is None else crs.to_wkt()
+
+
+def _spelled_out(keys: GeoKeys, *, projected: bool) -> CRS | None:
+    """Return the CRS that a citation or the keys themselves define."""
     for citation in (geokeys.PROJECTED_CITATION, geokeys.CITATION):
         said = keys.get(citation)
         if isinstance(said, str) and said.startswith(_PE_STRING):

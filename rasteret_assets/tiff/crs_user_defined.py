@@ -44,11 +44,11 @@ _METHODS: Final = {
     26: "nzmg",
     27: "tmerc +axis=wsu",
     28: "cea",
-    29: "omerc",
+    9815: "omerc",
 }
 """PROJ's word for each ProjMethodGeoKey."""
 
-_OBLIQUE: Final = (3, 29)
+_OBLIQUE: Final = (3, 9815)
 _POLAR: Final = 15
 _ONE_PARALLEL: Final = 9
 _TRUE_SCALE: Final = (7, 17, 28)
@@ -96,6 +96,7 @@ def user_defined_crs(keys: GeoKeys, *, projected: bool) -> CRS | None:
     described = CRS.from_proj4(_projection(keys, method)).to_json_dict()
     described["name"] = _name(keys)
     described["base_crs"] = base.to_json_dict()
+    described.pop("remarks", None)  # holds the PROJ string, which PROJ would go by, datum and all
     return CRS.from_json_dict(described)
 
 

@@ -3,9 +3,10 @@
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import cycle
+from operator import add
+from struct import calcsize, unpack
 from typing import Final
-
-import numpy as np
 
 from rasteret_assets.errors import ProblemCode, TiffError
 from rasteret_assets.tiff import tags
@@ -62,6 +63,9 @@ def georeference_of(byte_order: str, values: tuple[Value, ...]) -> Georeference:
     elif len(matrix) == _MATRIX:
         affine = (matrix[0], matrix[1], matrix[3], matrix[4], matrix[5], matrix[7])
     points = () if usable or affine else tiepoints[: len(tiepoints) // _TIEPOINT * _TIEPOINT]
+    if not all(map(math.isfinite, points)):
+        notes.append("ground control points that are not finite")
+        points = ()
     shift = 0.5 if place.pixel_is_point else 0.0
     if affine is not None and not _sound(affine):
         notes.append(f"transform {affine} cannot be inverted")
@@ -101,7 +105,8 @@ def _doubles(byte_order: str, value: Value | None) -> tuple[float, ...]:
     if value.code not in "BHIQbhiqfd":
         detail = f"tag {value.tag} is of type {value.code}, not numbers"
         raise TiffError(ProblemCode.CORRUPT, detail)
-    return tuple(np.frombuffer(value.data, byte_order + value.code).astype(float).tolist())
+    count = len(value.data) // calcsize(byte_order + value.code)
+    return tuple(map(float, unpack(f"{byte_order}{count}{value.code}", value.data)))
 
 
 def _from_scale(scale: tuple[float, ...], tiepoint: tuple[float, ...]) -> tuple[float, ...]:
@@ -124,5 +129,5 @@ def _short(affine: tuple[float, ...], shift: float) -> tuple[float, ...]:
 
 def _shifted(points: tuple[float, ...], shift: float) -> tuple[float, ...]:
     """Return control points with `shift` added to i and j."""
-    table = np.reshape(points, (-1, _TIEPOINT)) + np.array([shift, shift, 0, 0, 0, 0])
-    return tuple(table.ravel().tolist())
+    shifts = cycle((shift, shift, 0.0, 0.0, 0.0, 0.0))
+    return tuple(map(add, points, shifts))
