@@ -66,10 +66,10 @@ def table_and_base(table: str | None) -> Iterator[tuple[str, str | None]]:
         return
     sys.path.insert(0, str(HERE))  # the demo is part of the checkout, not of the package
     from examples.demo_archive import generate  # noqa: PLC0415  # see the line above
-    from examples.serve import serving  # noqa: PLC0415
+    from examples.home import ARCHIVE, served_archive  # noqa: PLC0415
 
-    items = generate(HERE / ".demo" / "archive")
-    with serving(items.parent) as url:
+    items = generate(ARCHIVE)
+    with served_archive() as url:
         yield str(items), url
 
 

@@ -1,4 +1,7 @@
-"""Where the demo keeps its things, all of them within the checkout."""
+"""Where the demo keeps its things: within the checkout, unless told otherwise.
+
+`RASTERET_ASSETS_DEMO_FOLDER` puts all of them elsewhere, Dagster's home included.
+"""
 
 import os
 import shutil
@@ -12,7 +15,7 @@ from examples.demo_archive import TABLE
 from examples.serve import serving
 
 ROOT = Path(__file__).resolve().parents[1]
-DEMO = ROOT / ".demo"
+DEMO = Path(os.environ.get("RASTERET_ASSETS_DEMO_FOLDER", ROOT / ".demo"))
 ARCHIVE = DEMO / "archive"
 PORT = 8731
 """Always the same, so that hrefs are, and what is known of them is found again."""
@@ -20,13 +23,14 @@ PORT = 8731
 
 def environment(url: str) -> dict[str, str]:
     """Return the environment of the demo's Dagster: its home, its workspace, the archive's URL."""
-    home = ROOT / ".dagster"
-    home.mkdir(exist_ok=True)
+    home = ROOT / ".dagster" if DEMO.parent == ROOT else DEMO / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(ROOT / "dagster.yaml", home / "dagster.yaml")
     return {
         "RASTERET_WORKSPACE": str(DEMO / "workspace"),
         **os.environ,
         "DAGSTER_HOME": str(home),
+        "RASTERET_ASSETS_DEMO_TABLE": str(ARCHIVE / TABLE),
         "RASTERET_ASSETS_DEMO_URL": url,
     }
 
