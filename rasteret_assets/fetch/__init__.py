@@ -5,6 +5,7 @@ from rasteret_assets.fetch.coalesce import coalesce
 from rasteret_assets.fetch.headers import FetchedHeader, FetchStats, HeaderFetcher
 from rasteret_assets.fetch.loop import run
 from rasteret_assets.fetch.reader import RangeReader
+from rasteret_assets.fetch.shared import shared_reader
 from rasteret_assets.fetch.signing import HrefSigner, Signature
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "Signature",
     "coalesce",
     "run",
+    "shared_reader",
 ]

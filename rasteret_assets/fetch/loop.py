@@ -74,7 +74,16 @@ class LoopThread:
             raise
 
     def at_close(self, release: Callable[[], Awaitable[None]]) -> None:
-        """Await `release` on the loop before it ends; to be called by the loop's thread."""
+        """Await `release` on the loop before it ends; to be called by coroutines it runs.
+
+        Raises
+        ------
+        RuntimeError
+            When called by another thread.
+        """
+        if threading.current_thread() is not self._thread:
+            msg = "what is to be released belongs to another loop; use run()"
+            raise RuntimeError(msg)
         self._at_close.append(release)
 
     def close(self) -> None:

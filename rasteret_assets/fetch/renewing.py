@@ -35,6 +35,7 @@ class Renewing(Generic[T]):
         self._error: FetchError | None = None
         self._until = 0.0
         self._loaded_at = 0.0
+        self._failed_at = 0.0
 
     def current(self) -> T | None:
         """Return the value if it is good now, without waiting."""
@@ -56,15 +57,14 @@ class Renewing(Generic[T]):
             return value
 
     async def _renew(self) -> T:
-        now = time.monotonic()
-        if self._error is not None and now < self._loaded_at + _FAILURE_HOLDS_S:
+        if self._error is not None and time.monotonic() < self._failed_at + _FAILURE_HOLDS_S:
             raise self._error
         self._error = None
-        self._loaded_at = now
         try:
             loaded = await asyncio.to_thread(self._load)
         except FetchError as error:
             self._error = error
+            self._failed_at = time.monotonic()
             raise
         self._loaded_at = time.monotonic()
         self._value = loaded.value
@@ -77,8 +77,8 @@ class Renewing(Generic[T]):
         A value that was got a moment ago is no worse than the next would be, so files that
         are forbidden for good do not cause a new one each.
         """
-        if value is not self._value:
-            return True  # renewed meanwhile
+        if value is not self._value or self.current() is None:
+            return True  # renewed meanwhile, or about to be
         if time.monotonic() < self._loaded_at + _YOUNG_S:
             return False
         self._until = 0.0
