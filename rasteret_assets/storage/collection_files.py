@@ -18,6 +18,7 @@ from rasteret_assets.contract.conform import conform
 from rasteret_assets.contract.problems import PROBLEMS
 from rasteret_assets.contract.settings import BuildSettings
 from rasteret_assets.storage.collection_manifests import CollectionFile, CollectionManifest
+from rasteret_assets.storage.listing import list_below
 from rasteret_assets.storage.objects import move, remove, token
 from rasteret_assets.storage.writing import ParquetSink
 
@@ -25,6 +26,7 @@ _OURS: Final = re.compile(
     r"year=\d+/month=\d+/(?:part-(\d{6,})-\d+\.parquet|_part-(\d{6,})-\d+-\w+\.staged)"
     r"|_problems/problems-(\d{6,})-\w+\.pq"
 )
+_UNFINISHED: Final = re.compile(r"\.(?:_part-|_manifest-|problems-)[\w.-]+\.tmp")
 _TRIES: Final = 3
 
 
@@ -123,6 +125,16 @@ def settle(fs: AbstractFileSystem, folder: str, manifest: CollectionManifest) ->
         if path not in named and (of := _generation(path)) and of <= manifest.generation
     ]
     remove(fs, (f"{folder}/{path}" for path in replaced))
+
+
+def unfinished(fs: AbstractFileSystem, folder: str, before_ns: float) -> list[str]:
+    """Return the files that a killed writer was writing before `before_ns` (since 1970)."""
+    return [
+        entry.path
+        for entry in list_below(fs, folder)
+        if _UNFINISHED.fullmatch(entry.path.rpartition("/")[2])
+        and (entry.modified_ns or 0) < before_ns
+    ]
 
 
 def _generation(path: str) -> int | None:

@@ -12,11 +12,12 @@ import pyarrow.dataset as ds
 from rasteret_assets.contract.conform import conform
 from rasteret_assets.contract.problems import PROBLEMS
 from rasteret_assets.contract.settings import BuildSettings
-from rasteret_assets.errors import CommitConflictError, RasteretAssetsError, WorkspaceError
+from rasteret_assets.errors import WorkspaceError
 from rasteret_assets.storage.collection_files import (
     MonthFile,
     present,
     settle,
+    unfinished,
     write_month,
     write_problems,
 )
@@ -145,38 +146,42 @@ class CollectionStore:
             If storage fails, or the folder holds another program's files.
         """
         written: list[str] = []
-        try:
+        with self._commits.undoing(written):
             base = self.latest()
             self._check_base(base, update)
             if base is not None:
                 settle(*self._commits.place(), base)
             manifest = self._next(update, base, written)
             if base is not None and _alike(base, manifest):
-                self._clear(written)
+                self._commits.clear(written)
                 return base
-        except BaseException as error:
-            self._clear(written)
-            if isinstance(error, STORE_ERRORS) and not isinstance(error, RasteretAssetsError):
-                raise self._failed(error) from error
-            raise
-        return self._create(manifest, written)
+        data = collection_json(manifest, token())
+        self._commits.create(manifest.generation, data, written)
+        done = collection_of(data, self.url)
+        try:
+            self._settle(done)
+        except STORE_ERRORS as error:
+            msg = f"{self.url}: committed, but files keep their staged names ({error}); run again"
+            raise WorkspaceError(msg) from error
+        return done
 
     def sweep(self, grace_s: float = GRACE_S) -> int:
-        """Remove replaced manifests, and what killed writers left, after `grace_s` seconds.
+        """Remove replaced manifests and what killed writers left, and return how many files.
 
-        Returns
-        -------
-        int
-            How many manifests went.
+        Parameters
+        ----------
+        grace_s
+            Seconds that they stay: longer than it takes to write one file.
         """
         before = (time.time() - grace_s) * 1e9
         fs, folder = self._commits.place()
         manifest = self.latest()
-        old = [e.path for _, e in self._commits.all()[1:] if (e.modified_ns or 0) < before]
-        remove(fs, old)
+        gone = [e.path for _, e in self._commits.all()[1:] if (e.modified_ns or 0) < before]
+        gone += unfinished(fs, folder, before)
+        remove(fs, gone)
         if manifest is not None:
             settle(fs, folder, manifest)
-        return len(old)
+        return len(gone)
 
     @property
     def _commits(self) -> Commits:
@@ -203,13 +208,8 @@ class CollectionStore:
         return ds.FileSystemDataset(parts, schema, kind, arrow_fs)
 
     def _check_base(self, base: CollectionManifest | None, update: CollectionUpdate) -> None:
-        generation = 0 if base is None else base.generation
-        if generation != update.base_generation:
-            msg = (
-                f"{self.url}: planned from state {update.base_generation}, but the newest is "
-                f"{generation}; plan again"
-            )
-            raise CommitConflictError(msg)
+        newest = 0 if base is None else base.generation
+        self._commits.check_base(newest, update.base_generation)
         if base is None and tables_below(*self._commits.place()):
             msg = (
                 f"{self.url}: another program's Parquet files are here; give the collection "
@@ -241,39 +241,12 @@ class CollectionStore:
             facts=update.facts,
         )
 
-    def _create(self, manifest: CollectionManifest, written: list[str]) -> CollectionManifest:
-        data = collection_json(manifest, token())
-        try:
-            ours = self._commits.create(manifest.generation, data)
-        except STORE_ERRORS as error:
-            # The files stay: the manifest may be there all the same. The next writer tells.
-            raise self._failed(error) from error
-        if not ours:
-            self._clear(written)
-            msg = f"{self.url}: state {manifest.generation} was committed by another; plan again"
-            raise CommitConflictError(msg)
-        done = collection_of(data, self.url)
-        try:
-            self._settle(done)
-        except STORE_ERRORS as error:
-            msg = f"{self.url}: committed, but files keep their staged names ({error}); run again"
-            raise WorkspaceError(msg) from error
-        return done
-
     def _settle(self, manifest: CollectionManifest) -> None:
         settle(*self._commits.place(), manifest)
         newest = self.latest()
         if newest is not None and newest.generation != manifest.generation:
             # Moving takes time on object stores: a copy may have come after its removal.
             settle(*self._commits.place(), newest)
-
-    def _clear(self, written: list[str]) -> None:
-        fs, _ = self._commits.place()
-        remove(fs, written)
-
-    def _failed(self, error: BaseException) -> WorkspaceError:
-        said = f"{type(error).__name__}: {error}"
-        return WorkspaceError(f"{self.url}: cannot be written ({said}); mend that and run again")
 
 
 def _kept(update: CollectionUpdate, base: CollectionManifest | None) -> list[CollectionFile]:

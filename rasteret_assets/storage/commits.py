@@ -1,16 +1,20 @@
 """Numbered manifests in a folder: the newest is the state, and the next is made by one writer."""
 
+import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from fsspec.spec import AbstractFileSystem
 
-from rasteret_assets.errors import WorkspaceError
-from rasteret_assets.storage.filesystems import filesystem_of
+from rasteret_assets.errors import CommitConflictError, RasteretAssetsError, WorkspaceError
+from rasteret_assets.storage.filesystems import STORE_ERRORS, filesystem_of
 from rasteret_assets.storage.listing import Entry, list_folder
-from rasteret_assets.storage.objects import put_if_absent
+from rasteret_assets.storage.objects import put_if_absent, remove
 
+_LOG: Final = logging.getLogger(__name__)
 _START: Final = "_manifest-"
 _TRIES: Final = 5
 _NAME: Final = re.compile(rf"{_START}(\d{{6,}})\.json")
@@ -53,10 +57,64 @@ class Commits:
         msg = f"{self.url}: manifests vanish while they are read; is someone deleting the folder?"
         raise WorkspaceError(msg)
 
-    def create(self, generation: int, data: bytes) -> bool:
-        """Make `data` the manifest of `generation`, unless there is one; say whether it is."""
+    def check_base(self, newest: int, planned: int) -> None:
+        """Refuse an update that was planned from another generation than the `newest`.
+
+        Raises
+        ------
+        CommitConflictError
+            If so.
+        """
+        if newest != planned:
+            msg = (
+                f"{self.url}: planned from state {planned}, but the newest is {newest}; plan again"
+            )
+            raise CommitConflictError(msg)
+
+    @contextmanager
+    def undoing(self, written: list[str]) -> Iterator[None]:
+        """Remove the files at `written` if the block fails; storage failing is a WorkspaceError."""
+        try:
+            yield
+        except BaseException as error:
+            self.clear(written)
+            if isinstance(error, STORE_ERRORS) and not isinstance(error, RasteretAssetsError):
+                raise self._failed(error) from error
+            raise
+
+    def create(self, generation: int, data: bytes, written: list[str]) -> None:
+        """Make `data` the manifest of `generation`, which the files at `written` are for.
+
+        Raises
+        ------
+        CommitConflictError
+            If another writer was first; the files are removed.
+        WorkspaceError
+            If storage fails. The files stay, since the manifest may be there all the same.
+        """
         fs, _ = self.place()
-        return put_if_absent(fs, self.path_of(generation), data)
+        try:
+            ours = put_if_absent(fs, self.path_of(generation), data)
+        except RasteretAssetsError:
+            raise
+        except STORE_ERRORS as error:
+            raise self._failed(error) from error
+        if not ours:
+            self.clear(written)
+            msg = f"{self.url}: state {generation} was committed by another; plan again"
+            raise CommitConflictError(msg)
+
+    def clear(self, written: list[str]) -> None:
+        """Remove files that no state will name; a sweep takes what cannot be removed now."""
+        fs, _ = self.place()
+        try:
+            remove(fs, written)
+        except STORE_ERRORS as error:  # on the way out of another error, which is the one to tell
+            _LOG.warning("%s: files of a failed commit stay for now (%s)", self.url, error)
+
+    def _failed(self, error: BaseException) -> WorkspaceError:
+        said = f"{type(error).__name__}: {error}"
+        return WorkspaceError(f"{self.url}: cannot be written ({said}); mend that and run again")
 
     def path_of(self, generation: int) -> str:
         """Return where the manifest of `generation` lies, as a path on the filesystem."""

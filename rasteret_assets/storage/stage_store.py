@@ -9,10 +9,9 @@ import pyarrow as pa
 
 from rasteret_assets.contract.conform import unify
 from rasteret_assets.contract.settings import BuildSettings
-from rasteret_assets.errors import CommitConflictError, RasteretAssetsError, WorkspaceError
+from rasteret_assets.errors import WorkspaceError
 from rasteret_assets.storage.commits import Commits
 from rasteret_assets.storage.drafts import FragmentDraft, write_fragment
-from rasteret_assets.storage.filesystems import STORE_ERRORS
 from rasteret_assets.storage.listing import list_folder
 from rasteret_assets.storage.manifests import (
     Fragment,
@@ -95,20 +94,18 @@ class StageStore:
             If storage fails.
         """
         written: list[str] = []
-        try:
+        with self._commits.undoing(written):
             base = self.latest()
-            self._check_base(base, update)
+            newest = 0 if base is None else base.generation
+            self._commits.check_base(newest, update.base_generation)
             manifest = self._next(update, base, written)
             if base is not None and _alike(base, manifest):
                 return base
             if check is not None:
                 check(manifest)
-        except BaseException as error:
-            self._clear(written)
-            if isinstance(error, STORE_ERRORS) and not isinstance(error, RasteretAssetsError):
-                raise self._failed(error) from error
-            raise
-        return self._create(manifest, written)
+        data = manifest_json(manifest, token())
+        self._commits.create(manifest.generation, data, written)
+        return manifest_of(data, self.url)
 
     def has_file(self, name: str) -> bool:
         """Whether the file `name` is there, complete, committed or not."""
@@ -129,11 +126,11 @@ class StageStore:
         The file is there as a whole or not at all; writing it again replaces it.
         """
         fs, folder = self._commits.place()
-        try:
-            with ParquetSink(fs, f"{folder}/{name}", table.schema, self.settings) as sink:
-                sink.write(table)
-        except STORE_ERRORS as error:
-            raise self._failed(error) from error
+        with (
+            self._commits.undoing([]),
+            ParquetSink(fs, f"{folder}/{name}", table.schema, self.settings) as sink,
+        ):
+            sink.write(table)
 
     def sweep(self, grace_s: float = GRACE_S) -> int:
         """Remove replaced states and files that no state names, and return how many.
@@ -167,15 +164,6 @@ class StageStore:
     def _reader(self, name: str) -> ParquetReader:
         fs, folder = self._commits.place()
         return ParquetReader(fs, f"{folder}/{name}", self.settings)
-
-    def _check_base(self, base: Manifest | None, update: StageUpdate) -> None:
-        generation = 0 if base is None else base.generation
-        if generation != update.base_generation:
-            msg = (
-                f"{self.url}: planned from state {update.base_generation}, but the newest is "
-                f"{generation}; plan again"
-            )
-            raise CommitConflictError(msg)
 
     def _next(self, update: StageUpdate, base: Manifest | None, written: list[str]) -> Manifest:
         schemas = {} if base is None else dict(base.schemas)
@@ -215,27 +203,6 @@ class StageStore:
             schema = update.schema or unify(self._reader(name).schema for name in fragment.files)
             schemas[schema_digest(schema)] = schema
             yield replace(fragment, schema_id=schema_digest(schema))
-
-    def _create(self, manifest: Manifest, written: list[str]) -> Manifest:
-        data = manifest_json(manifest, token())
-        try:
-            ours = self._commits.create(manifest.generation, data)
-        except STORE_ERRORS as error:
-            # The files stay: the manifest may be there all the same. A sweep tells.
-            raise self._failed(error) from error
-        if not ours:
-            self._clear(written)
-            msg = f"{self.url}: state {manifest.generation} was committed by another; plan again"
-            raise CommitConflictError(msg)
-        return manifest_of(data, self.url)
-
-    def _clear(self, written: list[str]) -> None:
-        fs, _ = self._commits.place()
-        remove(fs, written)
-
-    def _failed(self, error: BaseException) -> WorkspaceError:
-        said = f"{type(error).__name__}: {error}"
-        return WorkspaceError(f"{self.url}: cannot be written ({said}); mend that and run again")
 
 
 def _names(fragment: Fragment) -> tuple[str, ...]:

@@ -53,11 +53,11 @@ def scripted_server(**answers: list[Answer]) -> Iterator[Script]:
             if self.command != "HEAD":
                 self.wfile.write(given.body)
 
-        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = answer
-
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
+    for method in ("GET", "HEAD", "PUT", "POST", "DELETE"):
+        setattr(Handler, f"do_{method}", Handler.answer)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         running.daemon_threads = True
         url = f"http://127.0.0.1:{running.server_port}"

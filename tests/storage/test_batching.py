@@ -15,9 +15,7 @@ def test_batches_hold_the_same_rows_and_keep_both_limits(
     lengths: list[list[int]], batch_rows: int, batch_bytes: int
 ) -> None:
     schema = pa.schema([("values", pa.list_(pa.int64()))])
-    tables = [
-        pa.table([[list(range(count)) for count in part]], schema=schema) for part in lengths
-    ]
+    tables = [pa.table([[list(range(count)) for count in part]], schema=schema) for part in lengths]
     settings = BuildSettings(batch_rows=batch_rows, batch_bytes=batch_bytes)
     batches = list(rebatch(tables, settings))
     found = [row for batch in batches for row in batch["values"].to_pylist()]

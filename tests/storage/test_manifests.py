@@ -18,9 +18,11 @@ JSON = st.recursive(
 OBJECTS = st.dictionaries(TEXT, JSON, max_size=4)
 TYPES = st.recursive(
     st.sampled_from([pa.int64(), pa.string(), pa.null(), pa.timestamp("us", "UTC"), pa.binary()]),
-    lambda inner: st.builds(pa.list_, inner)
-    | st.lists(st.tuples(st.sampled_from("abc"), inner), max_size=2, unique_by=lambda f: f[0]).map(
-        pa.struct
+    lambda inner: (
+        st.builds(pa.list_, inner)
+        | st.lists(
+            st.tuples(st.sampled_from("abc"), inner), max_size=2, unique_by=lambda f: f[0]
+        ).map(pa.struct)
     ),
     max_leaves=4,
 )

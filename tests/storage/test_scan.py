@@ -17,7 +17,7 @@ from rasteret_assets.contract.settings import BuildSettings
 from rasteret_assets.errors import SourceError, TableError
 from rasteret_assets.storage import SourceScan, list_sources, scan_source
 from tests.rig.http_server import Fault, RangeServer
-from tests.rig.stores import Store
+from tests.storage.sql import query
 
 ROWS = 20_000
 GROUP = 2_000
@@ -44,7 +44,7 @@ def records() -> pa.Table:
             "number": number,
             "shuffled": rng.permutation(ROWS),
             "a.b": number % 7,
-            "bbox": pa.StructArray.from_arrays([pa.array(xmin), pa.array(xmin + 1)], ["xmin", "xmax"]),
+            "bbox": pa.array([{"xmin": x, "xmax": x + 1} for x in xmin.tolist()]),
             "when": pa.array(number * 1_000_000, pa.timestamp("us", "UTC")),
         }
     )  # fmt: skip
@@ -113,8 +113,8 @@ def test_a_filtered_scan_gives_the_rows_that_duckdb_gives(
 ) -> None:
     filter_expr, sql = FILTERS[name]
     found = rows_of(scan(as_bytes, columns, filter_expr))
-    expected = duckdb.sql(f"select number from records where {sql} order by number")  # noqa: S608 # a literal of this file
-    numbers = expected.to_arrow_table()["number"].to_numpy()
+    asked = f"select number from records where {sql} order by number"  # noqa: S608 # literals of this file
+    numbers = query(asked, records=records)["number"].to_numpy()
     assert np.array_equal(found[SOURCE_ROW].to_numpy(), numbers)
     names = columns or records.column_names
     assert found.column_names == [*names, SOURCE_ROW]
@@ -172,8 +172,7 @@ def test_a_remote_scan_equals_a_local_one(
         uri = server.put(name, as_bytes)
     else:
         bucket, key = str(request.getfixturevalue(where)).partition("://")[2].split("/")
-        store: Store = request.getfixturevalue(f"{where}_server")
-        uri = store.put(bucket, f"{key}/{name}", as_bytes)
+        uri = request.getfixturevalue(f"{where}_server").put(bucket, f"{key}/{name}", as_bytes)
     (source,) = list_sources([uri])
     scanned = scan_source(
         source,
@@ -212,9 +211,7 @@ def test_only_the_row_groups_and_columns_that_are_needed_are_fetched(
     assert gets(server) == 2
 
 
-def test_columns_that_nobody_asks_for_are_not_fetched(
-    server: RangeServer, as_bytes: bytes
-) -> None:
+def test_columns_that_nobody_asks_for_are_not_fetched(server: RangeServer, as_bytes: bytes) -> None:
     (source,) = list_sources([server.put("records.parquet", as_bytes)])
     server.forget()
     scanned = scan_source(source, columns=["id"], filter_expr=None, settings=BuildSettings())
@@ -227,9 +224,7 @@ def test_a_small_file_costs_one_request(server: RangeServer) -> None:
     body = parquet_bytes(pa.table({"id": ["a", "b"]}))
     (source,) = list_sources([server.put("records.parquet", body)])
     server.forget()
-    found = rows_of(
-        scan_source(source, columns=None, filter_expr=None, settings=BuildSettings())
-    )
+    found = rows_of(scan_source(source, columns=None, filter_expr=None, settings=BuildSettings()))
     assert found.to_pydict() == {"id": ["a", "b"], SOURCE_ROW: [0, 1]}
     assert gets(server) == 1
 

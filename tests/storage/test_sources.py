@@ -100,7 +100,7 @@ def test_the_identity_changes_with_the_content_and_is_the_same_in_every_listing(
 def test_a_source_that_is_not_there_is_an_error_naming_it(
     filled: Callable[[str], str], missing: str
 ) -> None:
-    with pytest.raises(SourceError, match="no such file.*check the path") as caught:
+    with pytest.raises(SourceError, match=r"no such file.*check the path") as caught:
         list_sources([filled("items"), filled(missing)])
     assert missing in str(caught.value)
 
@@ -123,7 +123,7 @@ def test_a_change_within_a_microsecond_of_the_clock_is_a_change(tmp_path: Path) 
 
 
 def test_ten_thousand_objects_cost_one_listing_and_no_request_each(
-    s3: str, s3_server: Store, monkeypatch: pytest.MonkeyPatch
+    s3: str, s3_server: Store
 ) -> None:
     bucket, key = s3.removeprefix("s3://").split("/", 1)
     for number in range(1100):
