@@ -36,7 +36,8 @@ def derive_band(
     columns = dict(zip(BAND_METADATA.names, structs.flatten(), strict=True))
     several = pc.greater(columns["samples_per_pixel"], 1)
     wanted = _wanted(band_index, len(structs))
-    wanted = pc.if_else(pc.and_(pc.is_null(wanted), pc.invert(several)), 0, wanted)
+    alone = pc.and_(pc.is_null(wanted), pc.invert(several))
+    wanted = pc.if_else(alone, pa.scalar(0, pa.int32()), wanted)
     known = _known(structs, columns, several, wanted)
     columns.update(_facts(columns, wanted))
     columns["band_index"] = wanted
