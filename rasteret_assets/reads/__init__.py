@@ -3,6 +3,7 @@
 from rasteret_assets.reads.areas import AreaLike
 from rasteret_assets.reads.arrays import get_numpy, get_xarray
 from rasteret_assets.reads.options import ReadArguments
+from rasteret_assets.reads.points import sample_points
 from rasteret_assets.reads.transfer import Access
 
-__all__ = ["Access", "AreaLike", "ReadArguments", "get_numpy", "get_xarray"]
+__all__ = ["Access", "AreaLike", "ReadArguments", "get_numpy", "get_xarray", "sample_points"]

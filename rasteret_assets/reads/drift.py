@@ -19,14 +19,14 @@ def reindexed(images: tuple[BandImage, ...], access: Access) -> tuple[BandImage,
     TiffError
         If the file has no such band any more, or cannot be read.
     """
-    hrefs = sorted({image.href for image in images if image.href is not None})
+    hrefs = sorted({image.href for image in images})
     with HeaderFetcher(
         access.settings, signer=access.signer, table_is_remote=access.table_is_remote
     ) as fetcher:
         outcomes = {outcome.href: outcome for outcome in fetcher.fetch(hrefs)}
     fresh = []
     for image in images:
-        outcome = outcomes[image.href or ""]
+        outcome = outcomes[image.href]
         if outcome.header is None:
             code = outcome.code or ProblemCode.FILE_CHANGED
             raise FetchError(code, f"the file changed, and now: {outcome.detail}")

@@ -215,7 +215,7 @@ class BandImage:
         self.offset: float | None = self._value("offset")
         self.unit: str | None = self._value("unit")
         self.description: str | None = self._value("description")
-        self.href: str | None = self._value("href")
+        self.href: str = self._href()
         self.etag: str | None = self._value("etag")
         self.last_modified: str | None = self._value("last_modified")
         self.file_size: int | None = self._value("file_size")
@@ -259,6 +259,12 @@ class BandImage:
 
     def _value(self, name: str) -> Any:  # noqa: ANN401  # one of the contract's types, by name
         return self._headers.fields[name][self._row].as_py()
+
+    def _href(self) -> str:
+        href: str | None = self._value("href")
+        if href is None:
+            raise TiffError(ProblemCode.HREF_MISSING, "the header does not say of which file it is")
+        return href
 
     def _form(self, facts: LevelFacts) -> TileFormat:
         plain = tile_format(facts, sample_format=self._kind, byte_order=self._order)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from rasteret_assets.geo.grid import Grid, Window
 from rasteret_assets.reads.headers import BandImage
 from rasteret_assets.reads.options import ReadOptions
+from rasteret_assets.reads.scene import Canvas, Placement, quantities
 from rasteret_assets.reads.validity import Mask
 
 _NONE: Final = np.iinfo(np.int32).max
@@ -37,59 +38,62 @@ class Layers:
         if options.ranks:
             self._ranks = np.full(shape, _NONE, np.int32)
         self._window = grid.window
-        self._scales = options.apply_scale
+        self._options = options
         self._lock = threading.Lock()
 
-    def view(self, time: int, window: Window, image: BandImage) -> NDArray[Any] | None:
+    def view(self, time: int, placement: Placement) -> NDArray[Any] | None:
         """Return the part of the result that pixels can be read into; None if there is none."""
-        if self._ranks is not None or self._scales or image.dtype != self.values.dtype:
+        same = placement.exact and placement.image.dtype == self.values.dtype
+        if self._ranks is not None or self._options.apply_scale or not same:
             return None
-        return self.values[time][window.slices_in(self._window)]
+        return self.values[time][placement.target.slices_in(self._window)]
 
-    def leaves_as_read(self, image: BandImage) -> bool:
-        """Whether pixels read into `view` are right as they stand."""
-        plain = not image.has_mask and (image.alpha is None or image.nodata is not None)
-        same = (
-            image.nodata is None
-            or image.nodata == self.fill
-            or (
-                image.nodata != image.nodata and self.fill != self.fill  # both nan
-            )
-        )
-        return self.valid is None and plain and same
+    def take(self, time: int, rank: int, canvas: Canvas) -> None:
+        """Take in what was read of an image; maybe into a `view` already."""
+        placement = canvas.placement
+        self.filled |= placement.target != self._window
+        if np.shares_memory(canvas.values, self.values) and self._right_as_read(placement.image):
+            return
+        values, valid = canvas.pixels(self._options.resampling)
+        if self._options.apply_scale:
+            values = quantities(placement.image, values, self.values.dtype)
+        if self._ranks is None:
+            self._put(time, placement.target, values, valid)
+        else:
+            self._put_if_first(self._ranks, (time, rank), placement.target, values, valid)
 
-    def saw(self, window: Window) -> None:
-        """Take note that an image covers `window` alone."""
-        self.filled |= window != self._window
+    def _right_as_read(self, image: BandImage) -> bool:
+        """Whether pixels read into a `view` hold `fill` wherever they are invalid."""
+        if self.valid is not None or image.has_mask:
+            return False
+        if image.nodata is None:
+            return image.alpha is None
+        return image.nodata == self.fill or bool(np.isnan(image.nodata) and np.isnan(self.fill))
 
-    def put(
+    def _put(self, time: int, window: Window, values: NDArray[Any], valid: Mask | None) -> None:
+        part = window.slices_in(self._window)
+        target = self.values[time][part]
+        if not np.shares_memory(target, values):
+            target[...] = values
+        if valid is not None:
+            target[~valid] = self.fill
+            self.filled = True
+        if self.valid is not None:
+            self.valid[time][part] = True if valid is None else valid
+
+    def _put_if_first(
         self,
-        time: int,
-        rank: int,
+        all_ranks: NDArray[np.int32],
+        place: tuple[int, int],
         window: Window,
-        image: BandImage,
         values: NDArray[Any],
         valid: Mask | None,
     ) -> None:
-        """Take pixels in; where `valid` is None all are."""
-        if self._scales:
-            scale = 1.0 if image.scale is None else image.scale
-            values = values.astype(self.values.dtype) * scale + (image.offset or 0.0)
+        time, rank = place
         part = window.slices_in(self._window)
-        taken = np.ones(values.shape, bool) if valid is None else valid
-        if self._ranks is None:
-            target = self.values[time][part]
-            if not np.shares_memory(target, values):
-                target[...] = values
-            if valid is not None:
-                target[~valid] = self.fill
-                self.filled = True
-            if self.valid is not None:
-                self.valid[time][part] = taken
-            return
         with self._lock:  # other records may overlap it
-            ranks = self._ranks[time][part]
-            wins = taken & (rank < ranks)
+            ranks = all_ranks[time][part]
+            wins = rank < ranks if valid is None else valid & (rank < ranks)
             ranks[wins] = rank
             self.values[time][part][wins] = values[wins]
             if self.valid is not None:

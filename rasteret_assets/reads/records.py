@@ -98,7 +98,7 @@ def _images(
         try:
             images.append(_image(column, row, crs))
         except ProblemError as error:
-            raise told(error, name, column.band) from error
+            raise _told(error, name, column.band) from error
     return tuple(images)
 
 
@@ -106,13 +106,10 @@ def _image(column: BandHeaders, row: int, crs: str | None) -> BandImage:
     if not column.valid[row]:
         detail = "there is no header; see the Collection's problems for why"
         raise ProblemError(ProblemCode.HREF_MISSING, detail)
-    image = column.image(row, crs)
-    if image.href is None:
-        raise ProblemError(ProblemCode.HREF_MISSING, "the header names no file")
-    return image
+    return column.image(row, crs)
 
 
-def told(error: ProblemError, record: str, band: str) -> ProblemError:
+def _told(error: ProblemError, record: str, band: str) -> ProblemError:
     """Return the error with where it happened and what can be done."""
     detail = f"record {record!r}, band {band!r}: {error.detail}; on_error='skip' reads the others"
     return type(error)(error.code, detail)

@@ -142,3 +142,10 @@ def canvas_of(
         canvas.alpha = np.empty(window.shape, image.dtype)
         plan.add(stored, image.alpha, window, canvas.alpha)
     return canvas
+
+
+def quantities(image: BandImage, values: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return what stored numbers mean: times scale, plus offset."""
+    scale = 1.0 if image.scale is None else image.scale
+    meant: NDArray[Any] = values.astype(dtype) * scale + (image.offset or 0.0)
+    return meant

@@ -38,6 +38,26 @@ class Paste:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pick:
+    """Single pixels of a tile, and where they go."""
+
+    sample: int
+    """Number of the sample within the tile."""
+    rows: NDArray[np.int64]
+    cols: NDArray[np.int64]
+    """Within the tile."""
+    values: Pixels
+    """One-dimensional; boolean arrays take what is not 0."""
+    at: NDArray[np.int64]
+    """Which of `values` they are."""
+
+    def put(self, tile: Pixels) -> None:
+        """Copy the pixels of `tile` (y, x)."""
+        part = tile[self.rows, self.cols]
+        self.values[self.at] = part if self.values.dtype != np.bool_ else part != 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
     """A stored tile, and all that is to be had of it."""
 
@@ -46,7 +66,7 @@ class Tile:
     """Its bytes in the file, half-open."""
     form: TileFormat
     tile_row: int
-    pastes: list[Paste] = field(default_factory=list)
+    wanted: list[Paste | Pick] = field(default_factory=list)
 
     def decode(self, data: bytes) -> None:
         """Decode the tile once and put its parts where they go.
@@ -56,15 +76,15 @@ class Tile:
         TiffError
             As `decode_tile` does.
         """
-        samples = {paste.sample for paste in self.pastes}
+        samples = {part.sample for part in self.wanted}
         if len(samples) == 1:
             pixels = decode_tile(data, self.form, tile_row=self.tile_row, sample=samples.pop())
-            for paste in self.pastes:
-                paste.put(pixels)
+            for part in self.wanted:
+                part.put(pixels)
             return
         planes = decode_tile(data, self.form, tile_row=self.tile_row)
-        for paste in self.pastes:
-            paste.put(planes[paste.sample])
+        for part in self.wanted:
+            part.put(planes[part.sample])
 
 
 class TilePlan:
@@ -79,7 +99,6 @@ class TilePlan:
         Tiles that are not stored are filled in at once.
         """
         form = level.form
-        first_tile = sample.plane * level.tiles_per_plane
         for tile_row, tile_col in _touched(form, window):
             place = Window(
                 tile_col * form.tile_width,
@@ -89,16 +108,54 @@ class TilePlan:
             )
             both = place.intersect(window)
             part = canvas[both.slices_in(window)]
-            index = first_tile + tile_row * level.tiles_across + tile_col
-            start, size = int(level.offsets[index]), int(level.byte_counts[index])
-            if not size:
+            if (tile := self._tile(level, sample, tile_row, tile_col)) is None:
                 part[...] = form.fill
                 continue
-            tile = self._tiles.get((start, size))
-            if tile is None:
-                tile = Tile(start=start, stop=start + size, form=form, tile_row=tile_row)
-                self._tiles[start, size] = tile
-            tile.pastes.append(Paste(sample=sample.within, part=both.slices_in(place), canvas=part))
+            tile.wanted.append(Paste(sample=sample.within, part=both.slices_in(place), canvas=part))
+
+    def add_pixels(
+        self,
+        level: Level,
+        sample: Sample,
+        cols: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        values: Pixels,
+    ) -> None:
+        """Have `values` filled with single pixels, all of them in the image.
+
+        Pixels in tiles that are not stored are filled in at once.
+        """
+        form = level.form
+        tile_rows, rows_within = np.divmod(rows, form.tile_height)
+        tile_cols, cols_within = np.divmod(cols, form.tile_width)
+        tiles = tile_rows * level.tiles_across + tile_cols
+        order = np.argsort(tiles, kind="stable")
+        starts = np.flatnonzero(np.diff(tiles[order], prepend=-1))
+        for at in np.split(order, starts[1:]):
+            tile_row, tile_col = int(tile_rows[at[0]]), int(tile_cols[at[0]])
+            if (tile := self._tile(level, sample, tile_row, tile_col)) is None:
+                values[at] = form.fill
+                continue
+            tile.wanted.append(
+                Pick(
+                    sample=sample.within,
+                    rows=rows_within[at],
+                    cols=cols_within[at],
+                    values=values,
+                    at=at,
+                )
+            )
+
+    def _tile(self, level: Level, sample: Sample, tile_row: int, tile_col: int) -> Tile | None:
+        """Return the tile at a place; None if it is not stored."""
+        index = sample.plane * level.tiles_per_plane + tile_row * level.tiles_across + tile_col
+        start, size = int(level.offsets[index]), int(level.byte_counts[index])
+        if not size:
+            return None
+        if (tile := self._tiles.get((start, size))) is None:
+            tile = Tile(start=start, stop=start + size, form=level.form, tile_row=tile_row)
+            self._tiles[start, size] = tile
+        return tile
 
     def requests(self) -> Iterator[list[Tile]]:
         """Yield tiles to fetch together, in the order of the file."""

@@ -47,7 +47,7 @@ def test_a_failing_file_stops_the_read_or_is_left_out(
 ) -> None:
     table = index(scenes)
     server.always("fault1.tif", fault)
-    with pytest.raises(FetchError, match=r"'s1', band 'B1'.*on_error='skip'") as caught:
+    with pytest.raises(FetchError, match=r"'s1', bands 'B1'.*on_error='skip'") as caught:
         read(table)
     data = read(table, on_error="skip")
     assert caught.value.code is code

@@ -1,0 +1,223 @@
+"""Values at points: the pixels they lie in, each tile fetched once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final, Literal
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+
+from rasteret_assets.errors import ReadError
+from rasteret_assets.geo.crs import LONLAT
+from rasteret_assets.reads.areas import Area, ArrowStream, area_of
+from rasteret_assets.reads.driver import FilePlans, Finish, Images, read_records
+from rasteret_assets.reads.headers import BandImage, Sample
+from rasteret_assets.reads.options import ReadOptions
+from rasteret_assets.reads.reading import nothing_found
+from rasteret_assets.reads.records import Record, select
+from rasteret_assets.reads.scene import quantities
+from rasteret_assets.reads.transfer import Access
+from rasteret_assets.reads.validity import Mask, valid_pixels
+
+Numbers = NDArray[np.int64]
+
+_AXES: Final = (("x", "y"), ("lon", "lat"), ("longitude", "latitude"))
+
+
+def sample_points(  # noqa: PLR0913  # a public door owes its callers names
+    table: pa.Table,
+    points: ArrowStream,
+    *,
+    bands: Sequence[str],
+    geometry_crs: object = LONLAT,
+    mosaic: Literal["first", "last"] | None = "last",
+    apply_scale: bool = False,
+    on_error: Literal["raise", "skip"] = "raise",
+    on_drift: Literal["raise", "refresh", "skip"] = "raise",
+    access: Access | None = None,
+) -> pa.Table:
+    """Return the table of points with a column per band: the pixel that each point lies in.
+
+    Parameters
+    ----------
+    table
+        Rows of a Collection.
+    points
+        A table with a `geometry` column of points, or with columns `x` and `y`, `lon` and
+        `lat`, or `longitude` and `latitude`.
+    geometry_crs
+        CRS of the points, unless a GeoArrow column names its own.
+    mosaic
+        Which record counts where several have a valid pixel: the "last" or "first" in time.
+        None gives a row for each point and record whose image the point lies in, with the
+        record's `record_id` and `record_datetime`.
+    apply_scale
+        Whether to give quantities (numbers x scale + offset), as floats.
+    on_error, on_drift, access
+        As for `get_xarray`.
+
+    Returns
+    -------
+    pyarrow.Table
+        Null where no record has a valid pixel.
+
+    Raises
+    ------
+    ReadError
+        If there are no points, or a band is unknown.
+    FetchError, TiffError
+        If a file cannot be read.
+    """
+    rows = points if isinstance(points, pa.Table) else pa.table(points)
+    options = ReadOptions(
+        mosaic=mosaic, apply_scale=apply_scale, on_error=on_error, on_drift=on_drift
+    )
+    if taken := {*bands, "record_id", "record_datetime"} & set(rows.schema.names):
+        msg = f"the points have columns {sorted(taken)} already; rename them"
+        raise ReadError(msg)
+    area = _area_of(rows, geometry_crs)
+    selection = select(table, bands, area, options)
+    work = _Points(selection.records, area, options)
+    failed = read_records(selection.records, work, options, access or Access())
+    if len(failed) == len(selection.records) and (failed or selection.skipped):
+        raise ReadError(nothing_found(table, selection))
+    if mosaic is not None:
+        return work.one_record(rows, bands)
+    return work.each_record(rows, bands)
+
+
+def _area_of(rows: pa.Table, crs: object) -> Area:
+    """Return the points as an area; each geometry is one point."""
+    names = rows.schema.names
+    if "geometry" in names:
+        area = area_of(rows["geometry"], crs)
+        if (shapely.get_type_id(area.geometries) != shapely.GeometryType.POINT).any():
+            msg = "geometry holds other things than points; take their centroids first"
+            raise ReadError(msg)
+        return area
+    for across, up in _AXES:
+        if across in names and up in names:
+            x, y = (rows[name].cast(pa.float64()).to_numpy() for name in (across, up))
+            return area_of(shapely.points(x, y), crs)
+    msg = f"no points among the columns {names}; name them geometry, x and y, or lon and lat"
+    raise ReadError(msg)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Picked:
+    """What one image gave."""
+
+    image: BandImage
+    points: Numbers
+    """Which points lie in it."""
+    values: NDArray[Any]
+    mask: Mask | None = None
+    alpha: NDArray[Any] | None = None
+
+    def valid(self) -> Mask:
+        found = valid_pixels(
+            self.values, mask=self.mask, nodata=self.image.nodata, alpha=self.alpha
+        )
+        return np.ones(len(self.points), bool) if found is None else found
+
+
+class _Points:
+    """Picks pixels of images."""
+
+    def __init__(self, records: Sequence[Record], area: Area, options: ReadOptions) -> None:
+        self._records, self._area, self._options = records, area, options
+        self._coordinates: dict[str, NDArray[np.float64]] = {}
+        self._picked: dict[int, list[_Picked]] = {}
+
+    def scratch_bytes(self, index: int, images: Images) -> int:  # noqa: ARG002  # of the protocol
+        """Return nothing to speak of."""
+        return 0
+
+    def plan(self, index: int, images: Images, files: FilePlans) -> Finish:
+        """Plan the pixels of one record's images."""
+        picked = [self._pick(image, files) for image in images]
+        return partial(self._picked.__setitem__, index, picked)
+
+    def _pick(self, image: BandImage, files: FilePlans) -> _Picked:
+        grid = image.grid
+        if (points := self._coordinates.get(grid.crs)) is None:
+            points = shapely.get_coordinates(self._area.to(grid.crs).geometries)
+            self._coordinates[grid.crs] = points
+        exact_cols, exact_rows = grid.pixels_of(points[:, 0], points[:, 1])
+        all_cols, all_rows = np.floor(exact_cols), np.floor(exact_rows)
+        inside = (all_cols >= 0) & (all_cols < grid.width)
+        inside &= (all_rows >= 0) & (all_rows < grid.height)
+        which = np.flatnonzero(inside)
+        cols, rows = all_cols[which].astype(np.int64), all_rows[which].astype(np.int64)
+        picked = _Picked(image=image, points=which, values=np.empty(len(which), image.dtype))
+        if not len(which):
+            return picked
+        plan, level = files.of(image), image.level(0)
+        plan.add_pixels(level, image.sample, cols, rows, picked.values)
+        if (mask := image.mask(0)) is not None:
+            picked.mask = np.empty(len(which), bool)
+            plan.add_pixels(mask, Sample(), cols, rows, picked.mask)
+        elif image.nodata is None and image.alpha is not None:
+            picked.alpha = np.empty(len(which), image.dtype)
+            plan.add_pixels(level, image.alpha, cols, rows, picked.alpha)
+        return picked
+
+    def one_record(self, rows: pa.Table, bands: Sequence[str]) -> pa.Table:
+        """Return `rows` with the value of the first or last record that has a valid one."""
+        order = sorted(self._picked, reverse=self._options.mosaic == "first")
+        for at, band in enumerate(bands):
+            kind = self._kind(at)
+            values, found = np.zeros(len(rows), kind), np.zeros(len(rows), bool)
+            for index in order:
+                picked = self._picked[index][at]
+                valid = picked.valid()
+                values[picked.points[valid]] = self._meant(picked, kind)[valid]
+                found[picked.points[valid]] = True
+            rows = rows.append_column(band, pa.array(values, mask=~found))
+        return rows
+
+    def each_record(self, rows: pa.Table, bands: Sequence[str]) -> pa.Table:
+        """Return a row for each record and each point in one of its images."""
+        indexes = sorted(self._picked)
+        union = [
+            np.unique(np.concatenate([picked.points for picked in self._picked[index]]))
+            for index in indexes
+        ]
+        counts = [len(points) for points in union]
+        which = np.concatenate([np.empty(0, np.int64), *union])
+        ids = np.repeat([self._records[index].id for index in indexes], counts)
+        times = np.repeat(
+            np.array([self._records[index].time for index in indexes], "M8[us]"), counts
+        )
+        rows = rows.take(pa.array(which))
+        rows = rows.append_column("record_id", pa.array(ids.tolist(), pa.string()))
+        moments = pa.array(times, pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
+        rows = rows.append_column("record_datetime", moments)
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        for at, band in enumerate(bands):
+            kind = self._kind(at)
+            values, found = np.zeros(len(which), kind), np.zeros(len(which), bool)
+            for index, points, start in zip(indexes, union, starts, strict=False):
+                picked = self._picked[index][at]
+                places = start + np.searchsorted(points, picked.points)
+                values[places] = self._meant(picked, kind)
+                found[places] = picked.valid()
+            rows = rows.append_column(band, pa.array(values, mask=~found))
+        return rows
+
+    def _kind(self, band: int) -> np.dtype[Any]:
+        """Return the type that holds the values of all images of a band."""
+        kinds = {picked[band].values.dtype for picked in self._picked.values()}
+        kind = np.result_type(*kinds) if kinds else np.dtype(np.float64)
+        if kind.kind == "c":
+            msg = "complex samples have no Arrow type; read them with get_numpy"
+            raise ReadError(msg)
+        return np.result_type(kind, np.float32) if self._options.apply_scale else kind
+
+    def _meant(self, picked: _Picked, kind: np.dtype[Any]) -> NDArray[Any]:
+        if not self._options.apply_scale:
+            return picked.values
+        return quantities(picked.image, picked.values, kind)
