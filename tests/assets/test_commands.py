@@ -18,7 +18,7 @@ def rows_of(project: Project, name: str) -> list[tuple[object, ...]]:
     """Each record's id, and the width its header of B04 gives, as DuckDB reads them."""
     files = project.workspace / f"{name}_records" / "*" / "*" / "*.parquet"
     query = f"select id, B04_metadata.image_width from '{files}' order by id"  # noqa: S608  # a path of ours
-    return duckdb.query(query).fetchall()
+    return duckdb.connect().execute(query).fetchall()
 
 
 @pytest.fixture

@@ -1,0 +1,116 @@
+from dataclasses import replace
+
+import dagster as dg
+import pytest
+
+from rasteret_assets.api import load
+from rasteret_assets.assets import WorkspaceIOManager
+from rasteret_assets.assets.names import stage_key
+from rasteret_assets.assets.outputs import CollectionPlan, StagePlan
+from rasteret_assets.collection import Collection
+from rasteret_assets.contract.settings import BuildSettings
+from rasteret_assets.errors import CommitConflictError
+from rasteret_assets.pipeline.build import open_inputs
+from rasteret_assets.pipeline.tables import raw_update
+from rasteret_assets.pipeline.zipping import collection_update
+from rasteret_assets.storage import Manifest, StageTable, StageUpdate, list_sources
+from tests.assets.conftest import BANDS, Archive
+from tests.assets.runs import Deployment
+
+
+def raw_plan(deployment: Deployment, base: Manifest | None) -> StageUpdate:
+    spec = deployment.declared.spec
+    return raw_update(spec, list_sources(spec.sources), base, BuildSettings())
+
+
+def test_a_run_that_is_overtaken_plans_anew(deployment: Deployment) -> None:
+    spec = deployment.declared.spec
+    store = deployment.workspace.stage("demo", "raw_table")
+    planned_from: list[int] = []
+
+    def plan(base: Manifest | None) -> StageUpdate:
+        planned_from.append(0 if base is None else base.generation)
+        update = raw_plan(deployment, base)
+        if base is None:  # another run commits while this one has planned
+            store.commit(raw_plan(deployment, None))
+        return update
+
+    manager = WorkspaceIOManager(root=deployment.root)
+    context = dg.build_output_context(asset_key=stage_key(spec.name, "raw_table"))
+    manager.handle_output(context, StagePlan(plan=plan))
+
+    assert planned_from == [0, 1]
+    assert store.open().count_rows() == 4
+
+
+def test_a_run_that_is_always_overtaken_fails_and_says_so(deployment: Deployment) -> None:
+    def stale(base: Manifest | None) -> StageUpdate:
+        return replace(raw_plan(deployment, base), base_generation=99)
+
+    context = dg.build_output_context(asset_key=stage_key("demo", "raw_table"))
+    with pytest.raises(CommitConflictError, match="planned from state 99, but the newest is 0"):
+        WorkspaceIOManager(root=deployment.root).handle_output(context, StagePlan(plan=stale))
+
+
+def test_a_collection_that_is_overtaken_takes_the_newest_headers(
+    deployment: Deployment, archive: Archive
+) -> None:
+    deployment.run(bands=["B04"])
+    spec, settings = deployment.declared.spec, BuildSettings()
+    rivals = ["B08"]
+
+    def plan(base):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        update = collection_update(open_inputs(spec, deployment.workspace), base, settings)
+        if rivals:  # another run brings a band, and zips it, while this one has planned
+            deployment.run(bands=[rivals.pop()])
+        return update
+
+    context = dg.build_output_context(asset_key=stage_key("demo", "collection"))
+    manager = WorkspaceIOManager(root=deployment.root)
+    manager.handle_output(context, CollectionPlan(plan=plan, rows_in=4))
+
+    assert load("demo", workspace_dir=deployment.root).bands == ["B04", "B08"]
+
+
+def test_inputs_are_opened_and_not_read(deployment: Deployment) -> None:
+    deployment.run(bands=BANDS)
+    opened: dict[str, object] = {}
+
+    @dg.asset(
+        ins={
+            "records": dg.AssetIn(
+                stage_key("demo", "remapped_table"), input_manager_key="workspace"
+            ),
+            "headers": dg.AssetIn(stage_key("demo", "band_headers"), input_manager_key="workspace"),
+            "collection": dg.AssetIn(
+                stage_key("demo", "collection"), input_manager_key="workspace"
+            ),
+        }
+    )
+    def theirs(records: StageTable, headers: dict[str, StageTable], collection: Collection) -> None:
+        opened.update(records=records, headers=headers, collection=collection)
+
+    with_theirs = dg.Definitions.merge(deployment.definitions, dg.Definitions(assets=[theirs]))
+    job = with_theirs.resolve_implicit_global_asset_job_def()
+    run = job.execute_in_process(instance=deployment.instance, asset_selection=[theirs.key])
+
+    assert run.success
+    assert opened["records"].count_rows() == 4
+    assert list(opened["headers"]) == list(BANDS)
+    assert len(opened["collection"]) == 4
+
+
+def test_stages_are_kept_under_any_fsspec_url(deployment: Deployment) -> None:
+    there = replace(deployment, root="memory://archive")
+
+    assert there.run(bands=BANDS).success
+
+    assert load("demo", workspace_dir="memory://archive").count_rows() == 4
+
+
+def test_the_environment_names_the_workspace_when_a_run_starts(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manager = WorkspaceIOManager()
+    monkeypatch.setenv("RASTERET_WORKSPACE", deployment.root)
+    assert manager.workspace().root == deployment.root

@@ -1,0 +1,181 @@
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from rasteret_assets.api import load
+from rasteret_assets.assets import WorkspaceIOManager
+from rasteret_assets.errors import SourceError
+from tests.assets.conftest import BANDS, Archive
+from tests.assets.runs import Deployment, declared
+from tests.rig.http_server import Fault
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    """Schedules find their instance again by where it is stored."""
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        yield instance
+
+
+@pytest.fixture
+def watched(deployment: Deployment, archive: Archive) -> Deployment:
+    """A collection of the whole source folder, its bands declared, with a retry schedule."""
+    return replace(
+        deployment,
+        declared=declared("demo", archive.folder, bands=BANDS, retry_cron="0 6 * * *"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    """What one evaluation of a sensor or schedule answered."""
+
+    requests: tuple[dg.RunRequest, ...]
+    cursor: str | None = None
+    skipped: str | None
+
+
+def look(deployment: Deployment, cursor: str | None, sensor: str = "demo__source") -> Tick:
+    """One tick of a sensor."""
+    definitions = deployment.definitions
+    with dg.build_sensor_context(
+        deployment.instance,
+        cursor=cursor,
+        repository_def=definitions.get_repository_def(),
+        resources={"workspace": WorkspaceIOManager(root=deployment.root)},
+    ) as context:
+        told = definitions.resolve_sensor_def(sensor).evaluate_tick(context)
+    return Tick(
+        requests=tuple(told.run_requests or ()), cursor=told.cursor, skipped=told.skip_message
+    )
+
+
+def scheduled(deployment: Deployment) -> Tick:
+    """One tick of the retry schedule."""
+    definitions = deployment.definitions
+    with dg.build_schedule_context(
+        deployment.instance,
+        repository_def=definitions.get_repository_def(),
+        resources={"workspace": WorkspaceIOManager(root=deployment.root)},
+    ) as context:
+        told = definitions.resolve_schedule_def("demo__retry").evaluate_tick(context)
+    return Tick(requests=tuple(told.run_requests or ()), skipped=told.skip_message)
+
+
+def execute(deployment: Deployment, request: dg.RunRequest, job: str) -> dg.ExecuteInProcessResult:
+    """Execute what a sensor or schedule asked for, as the daemon would."""
+    return deployment.definitions.resolve_job_def(job).execute_in_process(
+        instance=deployment.instance, tags=request.tags, run_config=request.run_config
+    )
+
+
+def test_the_first_look_asks_for_a_run_over_all_bands(watched: Deployment) -> None:
+    tick = look(watched, None)
+
+    (request,) = tick.requests
+    assert request.tags["rasteret_assets/new"] == "1: items.parquet"
+    assert execute(watched, request, "demo__update").success
+    assert load("demo", workspace_dir=watched.root).bands == list(BANDS)
+
+
+def test_nothing_is_asked_for_while_nothing_changes(watched: Deployment) -> None:
+    first = look(watched, None)
+    second = look(watched, first.cursor)
+
+    assert not second.requests
+    assert second.skipped == "1 files, as at the last look"
+
+
+def test_new_changed_and_vanished_files_are_told_apart_and_taken_in(
+    watched: Deployment, archive: Archive
+) -> None:
+    archive.add(4, 5, "old.parquet")
+    first = look(watched, None)
+    execute(watched, first.requests[0], "demo__update")
+    archive.gets()
+    archive.add(0, 5, "items.parquet")
+    archive.add(6, 8, "new.parquet")
+    (archive.folder / "old.parquet").unlink()
+
+    tick = look(watched, first.cursor)
+
+    (request,) = tick.requests
+    told = {k: v for k, v in request.tags.items() if k.startswith("rasteret_assets/")}
+    assert told == {
+        "rasteret_assets/new": "1: new.parquet",
+        "rasteret_assets/changed": "1: items.parquet",
+        "rasteret_assets/vanished": "1: old.parquet",
+    }
+    assert execute(watched, request, "demo__update").success
+    ids = load("demo", workspace_dir=watched.root).dataset.to_table(columns=["id"])["id"]
+    assert sorted(ids.to_pylist()) == [f"scene-{n:03}" for n in (0, 1, 2, 3, 4, 6, 7)]
+    # Scene 4 came with another file before, so its headers are asked for again; 0 to 3 are known.
+    assert archive.gets() == 9
+
+
+def test_a_listing_that_comes_back_is_a_change_of_its_own(
+    watched: Deployment, archive: Archive
+) -> None:
+    first = look(watched, None)
+    more = archive.add(4, 5, "more.parquet")
+    second = look(watched, first.cursor)
+    more.unlink()
+    third = look(watched, second.cursor)
+
+    keys = [tick.requests[0].run_key for tick in (first, second, third)]
+    assert len(set(keys)) == 3
+
+
+def test_a_tick_that_is_repeated_asks_under_the_same_key(watched: Deployment) -> None:
+    ticks = [look(watched, None), look(watched, None)]
+    keys = {tick.requests[0].run_key for tick in ticks}
+    assert len(keys) == 1
+
+
+def test_a_source_that_is_gone_fails_the_tick(watched: Deployment, archive: Archive) -> None:
+    archive.folder.rename(archive.folder.with_name("elsewhere"))
+
+    with pytest.raises(SourceError, match="no such file"):
+        look(watched, None)
+
+
+def test_bands_that_were_found_are_enriched_by_a_second_run(
+    deployment: Deployment, archive: Archive
+) -> None:
+    found = replace(deployment, declared=declared("demo", archive.folder, bands=None))
+    first = look(found, None)
+    assert execute(found, first.requests[0], "demo__update").success
+
+    tick = look(found, None, "demo__bands")
+
+    (request,) = tick.requests
+    assert execute(found, request, "demo__headers").success
+    assert load("demo", workspace_dir=found.root).bands == list(BANDS)
+
+
+def test_the_schedule_tries_headers_again_that_may_have_healed(
+    watched: Deployment, archive: Archive
+) -> None:
+    archive.server.always("001/B08.tif", Fault(status=503))
+    archive.server.always("002/B04.tif", Fault(status=404))
+    watched.run(bands=BANDS)
+    archive.server.always("001/B08.tif", None)
+    archive.gets()
+
+    tick = scheduled(watched)
+
+    (request,) = tick.requests
+    assert request.tags["rasteret_assets/retry"] == "B08: 1"
+    assert execute(watched, request, "demo__headers").success
+    assert archive.gets() == 1
+    codes = load("demo", workspace_dir=watched.root).problems["code"].to_pylist()
+    assert codes == ["not_found"]
+
+
+def test_the_schedule_asks_for_nothing_when_nothing_can_heal(watched: Deployment) -> None:
+    watched.run(bands=BANDS)
+    tick = scheduled(watched)
+    assert tick.skipped == "no header has failed that may have healed"
