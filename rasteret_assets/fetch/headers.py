@@ -35,8 +35,9 @@ class FetchedHeader:
     """Why there is no header."""
     detail: str | None = None
     attempts: int = 0
-    """Tries of all its requests together; 0 where the href was not asked for."""
+    """Most tries that one of its requests took; 0 where the href was not asked for."""
     bytes_fetched: int = 0
+    """What its answers brought, whether or not a header came of it."""
     tried_at: datetime
     """When the outcome was known, UTC."""
 

@@ -145,7 +145,8 @@ class Host:
         """Note a failure of a request that was sent at `sent_at` (`time.monotonic()`)."""
         now = time.monotonic()
         if not self._failures:
-            self._failing_since = now
+            # a connection that did not open all that time says as much as many refusals
+            self._failing_since = sent_at if failure.no_connection else now
         self._failures += 1
         self._last_failure = failure
         if failure.retry_after_s is not None:

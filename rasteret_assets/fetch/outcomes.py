@@ -97,7 +97,8 @@ def beyond_end(start: int, size: int | None) -> FetchError:
 
 def broken(error: aiohttp.ClientError | OSError) -> FetchError:
     """Return what a failed exchange means for the href."""
-    said = str(error) or type(error).__name__
+    # The words of some errors have the whole address in them, signature included.
+    said = _words_without_address(error)
     if isinstance(error, aiohttp.InvalidURL):
         return FetchError(ProblemCode.HREF_INVALID, "the href is no web address")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
@@ -110,6 +111,14 @@ def broken(error: aiohttp.ClientError | OSError) -> FetchError:
         return TransientError(ProblemCode.UNREACHABLE, detail, no_connection=True)
     code, why = _broken_off(error, said)
     return TransientError(code, why)
+
+
+def _words_without_address(error: aiohttp.ClientError | OSError) -> str:
+    if isinstance(error, aiohttp.ServerTimeoutError):
+        return "none within the time allowed"
+    if isinstance(error, aiohttp.ClientResponseError):
+        return error.message
+    return str(error) or type(error).__name__
 
 
 def _broken_off(error: aiohttp.ClientError | OSError, said: str) -> tuple[ProblemCode, str]:

@@ -132,7 +132,6 @@ class RangeReader:
         """Ask for what is missing of a body that came back short, as often as it grows."""
         data = body.data
         for _ in range(self.settings.max_attempts):
-            target.tries += 1
             rest = await self._try(target, start + len(data), stop)
             if not rest.is_of_same_file(body):
                 raise FetchError(ProblemCode.FILE_CHANGED, "the file changed while it was read")
@@ -148,6 +147,8 @@ class RangeReader:
         tries = 0
         while True:
             sent_at = await self._enter(target)
+            tries += 1
+            target.tries = max(target.tries, tries)
             try:
                 with self._time_limit.span():
                     body = await self._ask(target, start, stop)
@@ -163,7 +164,6 @@ class RangeReader:
             finally:
                 target.host.gate.leave()
                 self._gate.leave()
-            tries += 1
             await self._after(failure, target, tries, sent_at)
 
     async def _enter(self, target: Target) -> float:
@@ -180,7 +180,6 @@ class RangeReader:
         except BaseException:
             host.gate.leave()
             raise
-        target.tries += 1
         now = time.monotonic()
         if target.deadline is None:
             target.deadline = now + self.settings.retry_budget_s

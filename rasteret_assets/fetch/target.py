@@ -1,6 +1,5 @@
 """One file on its way through requests, and what turns it into an address to ask."""
 
-import time
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
@@ -21,7 +20,7 @@ class Address(NamedTuple):
 
 
 class Target:
-    """One file, and what its requests have taken so far, all of them together."""
+    """One file, while it is asked for."""
 
     __slots__ = (
         "bytes_fetched",
@@ -42,15 +41,11 @@ class Target:
         self.redirected: URL | None = None
         """Where a redirect led."""
         self.tries = 0
+        """Most tries that one of its requests took."""
         self.bytes_fetched = 0
+        """What its answers brought."""
         self.deadline: float | None = None
         """`time.monotonic()` after which nothing is tried again; set by the first request."""
-
-    def begin(self, budget_s: float) -> float:
-        """Return the deadline, which is `budget_s` from now if this is the first request."""
-        if self.deadline is None:
-            self.deadline = time.monotonic() + budget_s
-        return self.deadline
 
 
 class Origin(Protocol):

@@ -33,7 +33,7 @@ def test_a_thousand_small_headers_take_one_request_each(
     assert [one.href for one in found] == hrefs
     assert Counter(one.code for one in found) == {None: 1000}
     assert len(server.seen()) == 1000
-    assert server.body_bytes() <= 1000 * (16 << 10)
+    assert server.body_bytes() == sum(one.bytes_fetched for one in found) <= 1000 * (16 << 10)
 
 
 def test_a_thousand_wide_headers_take_hardly_more_from_a_cold_start(
@@ -266,6 +266,22 @@ def test_a_failing_report_ends_the_fetch(server: RangeServer, small_cog: bytes) 
 def test_nothing_to_fetch_is_no_work() -> None:
     with HeaderFetcher(FetchSettings()) as fetcher:
         assert fetcher.fetch([]) == []
+
+
+def test_a_host_that_takes_no_connections_costs_one_connect_timeout() -> None:
+    with socket.socket() as full, socket.socket() as first, socket.socket() as second:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)  # its queue filled, further connections are left unanswered
+        for queued in (first, second):
+            queued.setblocking(False)  # noqa: FBT003 - as sockets have it
+            queued.connect_ex(full.getsockname())
+        root = f"http://127.0.0.1:{full.getsockname()[1]}"
+        began = time.monotonic()
+        with HeaderFetcher(FetchSettings(connect_timeout_s=1.0, retry_budget_s=4.0)) as fetcher:
+            found = fetcher.fetch([f"{root}/{number}.tif?sig=secret" for number in range(500)])
+    assert time.monotonic() - began < 4
+    assert {one.code for one in found} == {ProblemCode.UNREACHABLE}
+    assert not [one for one in found if "secret" in (one.detail or "")]
 
 
 def test_hosts_that_hang_do_not_hold_up_others(server: RangeServer, small_cog: bytes) -> None:

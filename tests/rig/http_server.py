@@ -14,7 +14,7 @@ import struct
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from tests.rig.http_answers import Answer, Fault, Request, compose
 
-__all__ = ["Fault", "RangeServer", "Seen", "free_port", "wait_for"]
+__all__ = ["Fault", "RangeServer", "Seen", "free_port"]
 
 T = TypeVar("T")
 _PIECE = 1 << 16
@@ -274,14 +274,6 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     sock = writer.get_extra_info("socket")
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     writer.transport.abort()
-
-
-def wait_for(condition: Callable[[], bool], *, timeout_s: float = 5.0) -> None:
-    """Return once `condition` holds; fail after `timeout_s`."""
-    ends = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < ends, "the condition did not come true in time"
-        time.sleep(0.01)
 
 
 def free_port() -> int:
