@@ -100,6 +100,11 @@ class Area:
     """Whether pixels outside are left out; not so for boxes, which mean all they touch."""
 
     @property
+    def crosses(self) -> bool:
+        """Whether it is a box across the antimeridian, kept as its two halves."""
+        return not self.clips and len(self.geometries) > 1
+
+    @property
     def bounds(self) -> Bounds:
         """The box around all."""
         left, bottom, right, top = shapely.total_bounds(self.geometries).tolist()
@@ -119,7 +124,8 @@ class Area:
         if not self.clips:
             sides = shapely.bounds(geometries)
             longest = np.maximum(sides[:, 2] - sides[:, 0], sides[:, 3] - sides[:, 1])
-            geometries = shapely.segmentize(geometries, longest / _BOX_STEPS)
+            if (longest > 0).all():  # GEOS refuses points
+                geometries = shapely.segmentize(geometries, longest / _BOX_STEPS)
         moved = transform_geometries(geometries, transformer)
         if not np.isfinite(shapely.total_bounds(moved)).all():
             msg = f"part of the area {self.bounds} has no place in {crs[:80]}; ask for less of it"
@@ -195,15 +201,11 @@ def _is_box(value: object) -> bool:
 
 def _box(numbers: Sequence[float], crs: str) -> Area:
     left, bottom, right, top = (float(number) for number in numbers)
+    halves = [(left, bottom, right, top)]
     if left > right and pyproj.CRS.from_user_input(crs).is_geographic:
         halves = [(left, bottom, 180.0, top), (-180.0, bottom, right, top)]
-    else:
-        halves = [(left, bottom, right, top)]
-    if (
-        not np.isfinite([left, bottom, right, top]).all()
-        or bottom > top
-        or left > right != (len(halves) > 1)
-    ):
+    sound = all(west <= east for west, _, east, _ in halves) and bottom <= top
+    if not sound or not np.isfinite(halves).all():
         msg = f"box {tuple(numbers)} is not left, bottom, right, top"
         raise ReadError(msg)
     geometries = np.array([shapely.box(*half) for half in halves], object)

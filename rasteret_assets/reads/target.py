@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pyproj
 import shapely
 from rasterio.features import geometry_mask
 from rasterio.transform import Affine
@@ -49,11 +50,15 @@ def target_of(grids: Sequence[Grid], area: Area | None, options: ReadOptions) ->
     Raises
     ------
     ReadError
-        If the area has no place in the CRS, or more pixels than anything holds.
+        If the area has no place in the CRS, or more pixels than anything holds, or crosses
+        the antimeridian where the grid does not.
     """
     base = _base(grids, options)
     if area is None:
         area = _extent(grids)
+    elif area.crosses and pyproj.CRS.from_user_input(base.crs).is_geographic:
+        msg = "the box crosses the antimeridian, the grid is in longitudes: name a projected crs"
+        raise ReadError(msg)
     placed = area.to(base.crs)
     window = base.window_of(placed.bounds)
     if window.width * window.height > _PIXELS_MAX:
