@@ -46,8 +46,8 @@ def validate(
     Parameters
     ----------
     batch
-        Rows of the source, under its own names, with `SOURCE_ROW`; batches of a file come in
-        its order.
+        Rows of a source that `check_source` lets pass, under its own names, with `SOURCE_ROW`;
+        batches of a file come in its order.
     state
         The ids met in the file so far; this call adds to it. A new file begins a new one.
     geo
