@@ -103,5 +103,5 @@ def project_of(folder: Path, declared: Mapping[str, str]) -> Project:
 def _project(project: Path, folder: Path, variables: Mapping[str, str]) -> Project:
     home = folder / "dagster_home"
     home.mkdir(exist_ok=True)
-    shutil.copy(ROOT / "deploy" / "dagster.yaml", home)
+    shutil.copy(ROOT / "dagster.yaml", home)
     return Project(folder=project, home=home, workspace=folder / "workspace", variables=variables)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]  # the stubs are a package of their own
 
 from rasteret_assets.assets import RecordTableCollection, build_collection_defs
 from rasteret_assets.assets.scaffold import TEMPLATE
@@ -73,7 +73,7 @@ def test_the_scaffold_declares_a_collection_that_loads(tmp_path: Path) -> None:
     assert declared.spec.bands == ("B04", "B08")
 
 
-def test_the_scaffold_speaks_of_every_attribute(tmp_path: Path) -> None:
+def test_the_scaffold_speaks_of_every_attribute() -> None:
     text = TEMPLATE.format(type_name="x", name="new-one")
     uncommented = text.replace("  # ", "  ")
     for name in RecordTableCollection.model_fields:

@@ -13,8 +13,15 @@ from rasteret_assets.errors import CommitConflictError
 from rasteret_assets.pipeline.build import open_inputs
 from rasteret_assets.pipeline.tables import raw_update
 from rasteret_assets.pipeline.zipping import collection_update
-from rasteret_assets.storage import Manifest, StageTable, StageUpdate, list_sources
-from tests.assets.conftest import BANDS, Archive
+from rasteret_assets.storage import (
+    CollectionManifest,
+    CollectionUpdate,
+    Manifest,
+    StageTable,
+    StageUpdate,
+    list_sources,
+)
+from tests.assets.conftest import BANDS
 from tests.assets.runs import Deployment
 
 
@@ -53,13 +60,13 @@ def test_a_run_that_is_always_overtaken_fails_and_says_so(deployment: Deployment
 
 
 def test_a_collection_that_is_overtaken_takes_the_newest_headers(
-    deployment: Deployment, archive: Archive
+    deployment: Deployment,
 ) -> None:
     deployment.run(bands=["B04"])
     spec, settings = deployment.declared.spec, BuildSettings()
     rivals = ["B08"]
 
-    def plan(base):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def plan(base: CollectionManifest | None) -> CollectionUpdate:
         update = collection_update(open_inputs(spec, deployment.workspace), base, settings)
         if rivals:  # another run brings a band, and zips it, while this one has planned
             deployment.run(bands=[rivals.pop()])
@@ -74,7 +81,7 @@ def test_a_collection_that_is_overtaken_takes_the_newest_headers(
 
 def test_inputs_are_opened_and_not_read(deployment: Deployment) -> None:
     deployment.run(bands=BANDS)
-    opened: dict[str, object] = {}
+    told: list[object] = []
 
     @dg.asset(
         ins={
@@ -88,16 +95,14 @@ def test_inputs_are_opened_and_not_read(deployment: Deployment) -> None:
         }
     )
     def theirs(records: StageTable, headers: dict[str, StageTable], collection: Collection) -> None:
-        opened.update(records=records, headers=headers, collection=collection)
+        told.extend([records.count_rows(), list(headers), len(collection)])
 
     with_theirs = dg.Definitions.merge(deployment.definitions, dg.Definitions(assets=[theirs]))
     job = with_theirs.resolve_implicit_global_asset_job_def()
     run = job.execute_in_process(instance=deployment.instance, asset_selection=[theirs.key])
 
     assert run.success
-    assert opened["records"].count_rows() == 4
-    assert list(opened["headers"]) == list(BANDS)
-    assert len(opened["collection"]) == 4
+    assert told == [4, list(BANDS), 4]
 
 
 def test_stages_are_kept_under_any_fsspec_url(deployment: Deployment) -> None:
