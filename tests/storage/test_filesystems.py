@@ -91,6 +91,14 @@ def test_a_bucket_named_by_its_region_is_asked_there_by_path(
     assert other.s3.meta.region_name == "eu-central-1"
 
 
+def test_an_endpoint_of_ones_own_is_asked_by_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such servers seldom have a host name for each bucket."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "https://minio.example.org")
+    monkeypatch.setenv("AWS_NO_SIGN_REQUEST", "YES")
+    fs, path = filesystem_of("s3://bucket/key")
+    assert fs.sign(path).startswith("https://minio.example.org/bucket/key")
+
+
 def test_storage_that_cannot_be_reached_raises_a_store_error(
     monkeypatch: pytest.MonkeyPatch, s3: str
 ) -> None:

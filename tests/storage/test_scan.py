@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rasteret_assets.contract.columns import SOURCE_ROW
@@ -121,6 +121,7 @@ def test_a_filtered_scan_gives_the_rows_that_duckdb_gives(
     assert found.select(names).equals(records.select(names).take(numbers))
 
 
+@settings(deadline=None)  # reads files
 @given(
     groups=st.lists(st.integers(0, 9), max_size=5),
     batch_rows=st.integers(1, 12),

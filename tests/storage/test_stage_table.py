@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rasteret_assets.contract.settings import BuildSettings
@@ -27,6 +27,7 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> StageTable:
     return store.open(store.commit(update(keep=[fragment])))
 
 
+@settings(deadline=None)  # reads files
 @given(st.integers(0, COUNT), st.integers(0, COUNT))
 def test_any_range_of_rows_comes_in_order_and_within_the_limits(
     table: StageTable, one: int, other: int
@@ -39,6 +40,7 @@ def test_any_range_of_rows_comes_in_order_and_within_the_limits(
     assert max(batch.num_rows for batch in batches) <= 70
 
 
+@settings(deadline=None)  # reads files
 @given(st.lists(st.integers(0, COUNT - 1), max_size=60).map(sorted))
 def test_any_rows_are_taken_as_asked(table: StageTable, wanted: list[int]) -> None:
     (fragment,) = table.manifest.fragments
