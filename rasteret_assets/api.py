@@ -1,7 +1,9 @@
 """What users call: build a Collection from a table, or open one."""
 
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -105,8 +107,8 @@ def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
     fetch = fetch or FetchSettings(max_concurrent=max_concurrent, max_per_host=max_concurrent)
     settings = settings or BuildSettings()
     if name is None:
-        folder = tempfile.TemporaryDirectory(prefix="rasteret_assets-", ignore_cleanup_errors=True)
-        workspace = Workspace(folder.name)
+        folder = _Folder()
+        workspace = Workspace(folder.path)
         build(spec, workspace, fetch=fetch, settings=settings, retry=Retry(retry), report=report)
         return open_collection(workspace.collection(spec.name), keeps=folder)
     workspace = Workspace(workspace_dir)
@@ -139,6 +141,14 @@ def load(name_or_path: str | Path, *, workspace_dir: str | Path | None = None) -
         If there is none; the message names those there are.
     """
     return open_collection(Workspace(workspace_dir).find(str(name_or_path)))
+
+
+class _Folder:
+    """A temporary folder that goes when this object does, or the process ends."""
+
+    def __init__(self) -> None:
+        self.path = tempfile.mkdtemp(prefix="rasteret_assets-")
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 def _sources(uri: str | Path | Sequence[str | Path]) -> tuple[str, ...]:

@@ -1,17 +1,25 @@
 """The Collection: an immutable view of stored records and the headers of their bands."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from typing import Any, Unpack
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import xarray as xr
+from numpy.typing import NDArray
 
+from rasteret_assets import reads
 from rasteret_assets.collection.description import Description
 from rasteret_assets.collection.summary import Summary, summarize
 from rasteret_assets.contract.bands import BAND_SUFFIX
 from rasteret_assets.contract.columns import NAME_KEY
+from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.errors import ReadError
+from rasteret_assets.geo.crs import LONLAT
+from rasteret_assets.reads import AreaLike, ReadArguments
 from rasteret_assets.stages import parse_filter
 from rasteret_assets.storage import CollectionStore
 
@@ -116,6 +124,70 @@ class Collection:
             view = view.where(condition)
         return view
 
+    def get_xarray(
+        self,
+        geometries: AreaLike | None = None,
+        bands: Sequence[str] | None = None,
+        *,
+        geometry_crs: object = LONLAT,
+        time_range: tuple[Day, Day] | None = None,
+        fetch: FetchSettings | None = None,
+        **arguments: Unpack[ReadArguments],
+    ) -> xr.Dataset:
+        """Return pixels as an `xarray.Dataset` of (time, y, x), a variable per band.
+
+        Parameters
+        ----------
+        geometries
+            A box (left, bottom, right, top), or geometries of any kind: see `reads.get_xarray`,
+            which also says what the other arguments mean. None takes whole scenes.
+        bands
+            Asset keys; every band by default.
+        geometry_crs
+            CRS of `geometries`.
+        time_range
+            First and last day or moment, both included.
+        fetch
+            Limits on requests.
+
+        Raises
+        ------
+        ReadError
+            If the request cannot be met; the message says why and what to do.
+        FetchError, TiffError
+            If a file cannot be read.
+        """
+        table, wanted = self._index(geometries, bands, geometry_crs, time_range)
+        return reads.get_xarray(
+            table,
+            bands=wanted,
+            geometries=geometries,
+            geometry_crs=geometry_crs,
+            access=self._access(fetch),
+            **arguments,
+        )
+
+    def get_numpy(
+        self,
+        geometries: AreaLike | None = None,
+        bands: Sequence[str] | None = None,
+        *,
+        geometry_crs: object = LONLAT,
+        time_range: tuple[Day, Day] | None = None,
+        fetch: FetchSettings | None = None,
+        **arguments: Unpack[ReadArguments],
+    ) -> NDArray[Any]:  # Any: the type of the pixels
+        """Return the pixels of `get_xarray` as an array (time, band, y, x)."""
+        table, wanted = self._index(geometries, bands, geometry_crs, time_range)
+        return reads.get_numpy(
+            table,
+            bands=wanted,
+            geometries=geometries,
+            geometry_crs=geometry_crs,
+            access=self._access(fetch),
+            **arguments,
+        )
+
     def summary(self) -> dict[str, object]:
         """Return what the Collection holds, as JSON values."""
         found = self._summary()
@@ -147,6 +219,37 @@ class Collection:
         """Give the records to any library that speaks Arrow's C stream interface."""
         reader = self.dataset.scanner().to_reader()
         return reader.__arrow_c_stream__(requested_schema)
+
+    def _index(
+        self,
+        geometries: AreaLike | None,
+        bands: Sequence[str] | None,
+        geometry_crs: object,
+        time_range: tuple[Day, Day] | None,
+    ) -> tuple[pa.Table, list[str]]:
+        """Return the records a read is about, with what it needs of them, and its bands."""
+        wanted = self.bands if bands is None else list(bands)
+        view = self.subset(
+            bbox=None if geometries is None else reads.lonlat_bounds(geometries, geometry_crs),
+            date_range=time_range,
+        )
+        named = [f"{band.partition('[')[0]}{BAND_SUFFIX}" for band in wanted]
+        missing = [
+            band for band, name in zip(wanted, named, strict=True) if name not in self.schema.names
+        ]
+        if missing or not wanted:
+            msg = f"{self.name}: no band {missing or ''} among {self.bands}; enrich it first"
+            raise ReadError(msg)
+        columns = ["id", "datetime", "geometry", *dict.fromkeys(named)]
+        try:
+            return view.dataset.to_table(columns=columns), wanted
+        except FileNotFoundError:  # a commit has replaced the files: read the newest state
+            newest = replace(view, whole=self.store.open())
+            return newest.dataset.to_table(columns=columns), wanted
+
+    def _access(self, fetch: FetchSettings | None) -> reads.Access:
+        remote = "://" in self.path and not self.path.startswith("file:")
+        return reads.Access(settings=fetch or FetchSettings(), table_is_remote=remote)
 
     def _summary(self) -> Summary:
         return summarize(self.dataset, self.bands)

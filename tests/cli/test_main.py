@@ -25,7 +25,9 @@ def imported(tmp_path: Path) -> Path:
             server.put(f"{number}/B04.tif", geotiff(number))
         table = record_table(3, lambda n, band: server.url(f"{n}/{band}.tif"), ["B04"])
         path = write_table(table, tmp_path / "items.parquet")
-        done = _run("import", "s2", "--record-table", path, "--enrich", "--workspace", str(workspace))
+        done = _run(
+            "import", "s2", "--record-table", path, "--enrich", "--workspace", str(workspace)
+        )
     assert done.returncode == 0, done.stderr
     assert "3" in done.stdout
     assert "not_found" in done.stdout

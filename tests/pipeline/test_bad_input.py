@@ -40,8 +40,13 @@ BROKEN = {
 @pytest.mark.parametrize(("spoil", "arguments", "said"), BROKEN.values(), ids=BROKEN)
 @pytest.mark.parametrize("existing", [False, True], ids=["new", "existing"])
 def test_a_bad_table_or_argument_is_one_error_and_leaves_the_workspace_as_it_was(
-    archive: Archive, workspace: Path, capsys: pytest.CaptureFixture[str],
-    spoil, arguments: list[str], said: str, existing: bool,
+    archive: Archive,
+    workspace: Path,
+    capsys: pytest.CaptureFixture[str],
+    spoil,
+    arguments: list[str],
+    said: str,
+    existing: bool,
 ) -> None:
     command = ["collections", "import", "s2", "--workspace", str(workspace)]
     path = archive.write(archive.table(3))
@@ -70,8 +75,12 @@ def test_a_bad_table_or_argument_is_one_error_and_leaves_the_workspace_as_it_was
     ],
 )
 def test_unsafe_names_and_unreadable_tables_are_refused(
-    archive: Archive, workspace: Path, capsys: pytest.CaptureFixture[str],
-    name: str, table: str, said: str,
+    archive: Archive,
+    workspace: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    table: str,
+    said: str,
 ) -> None:
     archive.write(archive.table(3))
     (archive.folder / "text.parquet").write_text("id,datetime\n1,2\n")

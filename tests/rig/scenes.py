@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import rasterio
 import shapely
 from rasterio.io import MemoryFile
 from rasterio.transform import from_origin
@@ -91,11 +90,13 @@ def write_table(table: pa.Table, path: Path) -> str:
     return str(path)
 
 
-def read_with_gdal(href: str, window: tuple[int, int, int, int] | None = None) -> np.ndarray:
-    """Return the first band of `href` (bytes over HTTP, or a file) as GDAL reads it."""
-    with rasterio.open(href) as raster:
-        where = None if window is None else rasterio.windows.Window(*window)
-        return np.asarray(raster.read(1, window=where))
+def read_with_gdal(data: bytes) -> np.ndarray:
+    """Return the first band of the GeoTIFF `data` as GDAL reads it.
+
+    From memory: over HTTP, GDAL would hold the interpreter that has to answer it.
+    """
+    with MemoryFile(data) as memory, memory.open() as raster:
+        return np.asarray(raster.read(1))
 
 
 def _asset(href: str | None) -> dict[str, str] | None:
