@@ -95,15 +95,13 @@ def _s3(bucket: str) -> AbstractFileSystem:
     if not endpoint and (named := _REGION_FIRST.match(bucket)):
         # Source Cooperative names its buckets by region: us-west-2.opendata.source.coop
         region = named[1]
-    # A bucket with dots has no host name that the certificate covers: it must be a path.
-    # A region that is wrong is mended by botocore, which follows S3's redirect.
-    style = {"addressing_style": "path"} if endpoint or "." in bucket else {}
+    # botocore does the rest: a bucket with dots, or an endpoint of one's own, is asked by path,
+    # and a region that is wrong is mended by following S3's redirect.
     return fsspec.filesystem(
         "s3",
         anon=env.get("AWS_NO_SIGN_REQUEST", "").upper() in _TRUE,
         requester_pays=env.get("AWS_REQUEST_PAYER", "").lower() == "requester",
         use_listings_cache=False,
-        config_kwargs={"s3": style} if style else {},
         client_kwargs={"region_name": region} if region else {},
         **({"endpoint_url": endpoint} if endpoint else {}),
         **({"profile": env["AWS_PROFILE"]} if env.get("AWS_PROFILE") else {}),
