@@ -1,7 +1,7 @@
 """From headers to the index: one `{band}_metadata` struct per header, column by column."""
 
 from collections.abc import Callable, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Final
 
 import pyarrow as pa
@@ -11,16 +11,9 @@ from rasteret_assets.contract.bands import BAND_METADATA, MASK, OVERVIEW
 from rasteret_assets.errors import ProblemCode, TiffError
 from rasteret_assets.tiff.gdal_metadata import FACT_FIELDS, facts_of_band, metadata_facts
 from rasteret_assets.tiff.header import FileIdentity, Header
-from rasteret_assets.tiff.level_columns import (
-    Cut,
-    Shared,
-    Tiles,
-    cut_of,
-    levels,
-    list_bounds,
-    storage_columns,
-)
+from rasteret_assets.tiff.level_columns import Shared, flattened, levels, storage_columns
 from rasteret_assets.tiff.samples import Samples, dtype_name
+from rasteret_assets.tiff.tile_columns import tile_columns
 
 _SAMPLES: Final = ("sample_format", "extra_samples", "nodata", "nodata_text", "palette")
 _GEOREFERENCE: Final = ("transform", "pixel_scale", "tiepoint", "crs", "pixel_is_point", "gcps")
@@ -80,67 +73,80 @@ def _structs(
         for header, band in zip(headers, asked, strict=True)
     ]
     columns = {
-        **storage_columns(BAND_METADATA, [header.image for header in headers]),
-        **_tile_columns(headers, bands),
-        **_shared_columns(headers),
+        **_image_columns(headers, bands),
+        **_sample_columns(headers),
+        **_place_columns(headers),
         **_fact_columns(headers, bands),
         "band_index": pa.array(bands, pa.int32()),
         "file_size": pa.array([file and file.size for file in files], pa.int64()),
     }
     for name in _FILE:
-        columns[name] = pa.array([getattr(file, name, None) for file in files], pa.string())
+        columns[name] = pa.array([file and getattr(file, name) for file in files], pa.string())
+    # a unit of heights is that of the bands, unless they have one of their own
+    columns["unit"] = pc.coalesce(columns["unit"], columns.pop("vertical_unit"))
     fields = list(BAND_METADATA)
     return pa.StructArray.from_arrays([columns[field.name] for field in fields], fields=fields)
 
 
-def _tile_columns(headers: list[Header], bands: list[int | None]) -> dict[str, pa.Array]:
-    """Return where tiles lie, of the image, its overviews and masks."""
-    images, overviews, masks, overview_masks = Tiles(), Tiles(), Tiles(), Tiles()
-    known: dict[tuple[object, ...], Cut] = {}
-    for header, band in zip(headers, bands, strict=True):
-        key = (header.image, header.overviews, header.mask, header.overview_masks, band)
-        cut = known.get(key) or known.setdefault(key, cut_of(header, band))
-        images.add(header, (cut.image,))
-        overviews.add(header, cut.overviews)
-        masks.add(header, (cut.mask,))
-        overview_masks.add(header, cut.overview_masks)
+def _image_columns(headers: list[Header], bands: list[int | None]) -> dict[str, pa.Array]:
+    """Return how the image, its overviews and their masks are stored, and where."""
+    tiles = tile_columns(headers, bands)
+    overviews, bounds = flattened(Shared(header.overviews for header in headers))
+    masks, _ = flattened(Shared(header.overview_masks for header in headers))
     below = levels(
-        OVERVIEW,
-        [storage for header in headers for storage in header.overviews],
-        overviews,
-        mask=levels(
-            MASK,
-            [storage for header in headers for storage in header.overview_masks],
-            overview_masks,
-        ),
+        OVERVIEW, overviews, tiles.overviews, mask=levels(MASK, masks, tiles.overview_masks)
     )
-    bounds = list_bounds([len(header.overviews) for header in headers])
-    offsets, byte_counts = images.columns()
+    offsets, byte_counts = tiles.image
     return {
+        **storage_columns(BAND_METADATA, Shared(header.image for header in headers)),
         "tile_offsets": offsets,
         "tile_byte_counts": byte_counts,
-        "mask": levels(MASK, [header.mask for header in headers], masks),
+        "mask": levels(MASK, Shared(header.mask for header in headers), tiles.mask),
         "overviews": pa.ListArray.from_arrays(bounds, below, type=pa.list_(OVERVIEW)),
     }
 
 
-def _shared_columns(headers: list[Header]) -> dict[str, pa.Array]:
-    """Return what does not depend on the band."""
-    columns: dict[str, pa.Array] = {}
-    samples = Shared(header.samples for header in headers)
-    places = Shared(header.georeference for header in headers)
-    for shared, names in ((samples, _SAMPLES), (places, _GEOREFERENCE)):
-        for name in names:
-            kind = BAND_METADATA.field(name).type
-            columns[name] = shared.column(attrgetter(name), kind)
-    types = Shared(
-        (header.samples, header.byte_order, header.image.compression) for header in headers
+def _sample_columns(headers: list[Header]) -> dict[str, pa.Array]:
+    """Return what the samples are, and what else files written alike have in common."""
+    shared = Shared(
+        (header.samples, header.byte_order, header.image.compression, header.big_tiff)
+        for header in headers
     )
-    columns["dtype"] = types.column(lambda key: dtype_name(*key), pa.string())
-    for name in ("byte_order", "structural_metadata", "gdal_metadata"):
-        texts = Shared(getattr(header, name) for header in headers)
-        columns[name] = texts.column(lambda text: text, pa.string())
-    columns["big_tiff"] = pa.array([header.big_tiff for header in headers], pa.bool_())
+    columns = {
+        name: shared.column(_first(name), BAND_METADATA.field(name).type) for name in _SAMPLES
+    }
+    columns["dtype"] = shared.column(lambda key: dtype_name(*key[:3]), pa.string())
+    columns["byte_order"] = shared.column(itemgetter(1), pa.string())
+    columns["big_tiff"] = shared.column(itemgetter(3), pa.bool_())
+    texts = Shared(header.structural_metadata for header in headers)
+    columns["structural_metadata"] = texts.column(lambda text: text, pa.string())
+    return columns
+
+
+def _place_columns(headers: list[Header]) -> dict[str, pa.Array]:
+    """Return where the images lie."""
+    places = Shared(header.georeference for header in headers)
+    kinds = {name: BAND_METADATA.field(name).type for name in _GEOREFERENCE}
+    kinds["vertical_unit"] = pa.string()
+    return {name: places.column(attrgetter(name), kind) for name, kind in kinds.items()}
+
+
+def _first(name: str) -> Callable[[tuple[object, ...]], object]:
+    value_of = attrgetter(name)
+    return lambda key: value_of(key[0])
+
+
+def _fact_columns(headers: list[Header], bands: list[int | None]) -> dict[str, pa.Array]:
+    """Return what may differ from band to band; null for a file as a whole. And the notes."""
+    said = Shared(
+        (header.gdal_metadata, header.samples, band)
+        for header, band in zip(headers, bands, strict=True)
+    )
+    columns = {
+        name: said.column(_fact(name), BAND_METADATA.field(name).type) for name in FACT_FIELDS
+    }
+    columns["color_interpretation"] = said.column(_color, pa.string())
+    columns["gdal_metadata"] = said.column(itemgetter(0), pa.string())
     notes = Shared(
         (header.notes, header.georeference.notes, header.samples.notes, header.gdal_metadata)
         for header in headers
@@ -155,22 +161,6 @@ def _notes(
     of_file, of_place, of_samples, metadata = key
     of_metadata = () if metadata is None else metadata_facts(metadata).notes
     return (*of_file, *of_place, *of_samples, *of_metadata) or None
-
-
-def _fact_columns(headers: list[Header], bands: list[int | None]) -> dict[str, pa.Array]:
-    """Return what may differ from band to band; for a file as a whole, what does not."""
-    said = Shared(
-        (header.gdal_metadata, header.samples, band)
-        for header, band in zip(headers, bands, strict=True)
-    )
-    columns = {
-        name: said.column(_fact(name), BAND_METADATA.field(name).type) for name in FACT_FIELDS
-    }
-    columns["color_interpretation"] = said.column(_color, pa.string())
-    heights = Shared(header.georeference.vertical_unit for header in headers)
-    default = heights.column(lambda unit: unit, pa.string())
-    columns["unit"] = pc.coalesce(columns["unit"], default)
-    return columns
 
 
 def _fact(name: str) -> Callable[[Said], object]:

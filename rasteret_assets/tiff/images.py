@@ -14,6 +14,8 @@ from rasteret_assets.tiff.directories import Scalars
 _LARGEST_SIDE: Final = (1 << 31) - 1
 """What the int32 fields of the index hold."""
 _PLANAR: Final = 2
+_SHORT: Final = 1 << 16
+"""One more than a SHORT holds, which is what all codes are."""
 
 
 class Value(NamedTuple):
@@ -113,7 +115,9 @@ def storage_of(byte_order: str, scalars: Scalars, values: tuple[Value, ...]) -> 
     """
     grid = grid_of(scalars)
     samples = scalars.samples_per_pixel
-    given = {value.tag: numbers(byte_order, value) for value in values}
+    for name in ("photometric", "fill_order", "predictor"):
+        _check_code(name, getattr(scalars, name))
+    given = {value.tag: small_numbers(byte_order, value) for value in values}
     bits = _common(given, tags.BITS_PER_SAMPLE, scalars.bits_per_sample)
     return Storage(
         width=scalars.width,
@@ -145,14 +149,35 @@ def numbers(byte_order: str, value: Value) -> tuple[int, ...]:
     Raises
     ------
     TiffError
-        `corrupt`, if it holds something else; JPEG tables are bytes, whatever their type.
+        `corrupt`, if it holds something else.
     """
-    if value.tag == tags.JPEG_TABLES:
-        return ()
     if value.code not in tags.INTEGERS:
         detail = f"tag {value.tag} is of type {value.code}, not whole numbers"
         raise TiffError(ProblemCode.CORRUPT, detail)
     return tuple(np.frombuffer(value.data, byte_order + value.code).tolist())
+
+
+def small_numbers(byte_order: str, value: Value) -> tuple[int, ...]:
+    """Return the numbers of a tag that TIFF has as SHORT; none of JPEG tables, which are bytes.
+
+    Raises
+    ------
+    TiffError
+        `corrupt`, if it holds something else.
+    """
+    if value.tag == tags.JPEG_TABLES:
+        return ()
+    found = numbers(byte_order, value)
+    if found and not 0 <= min(found) <= max(found) < _SHORT:
+        detail = f"tag {value.tag} holds {min(found)} to {max(found)}"
+        raise TiffError(ProblemCode.CORRUPT, detail)
+    return found
+
+
+def _check_code(name: str, value: int) -> None:
+    if not 0 <= value < _SHORT:
+        detail = f"{name} is {value}"
+        raise TiffError(ProblemCode.CORRUPT, detail)
 
 
 def _common(given: dict[int, tuple[int, ...]], tag: int, single: int) -> int:
@@ -161,7 +186,7 @@ def _common(given: dict[int, tuple[int, ...]], tag: int, single: int) -> int:
         detail = f"samples differ: tag {tag} says {sorted(several)[:8]}"
         raise TiffError(ProblemCode.UNSUPPORTED, detail)
     (value,) = several
-    if not 0 < value < 1 << 16:
+    if not 0 < value < _SHORT:
         detail = f"tag {tag} is {value}"
         raise TiffError(ProblemCode.CORRUPT, detail)
     return value

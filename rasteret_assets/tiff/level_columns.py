@@ -1,22 +1,18 @@
-"""Columns of the index that images have in common: how they are stored, where tiles lie."""
+"""Columns of the index that images have in common: how they are stored."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from itertools import pairwise
+from itertools import chain
 from operator import attrgetter
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+import pyarrow.compute as pc
 
-from rasteret_assets.tiff.header import Header
 from rasteret_assets.tiff.images import Storage
 
 Key = TypeVar("Key", bound=Hashable)
 
-_TILES: Final = pa.list_(pa.int64())
-
-STORAGE_FIELDS: Final[dict[str, str]] = {
+_STORAGE_FIELDS: Final[dict[str, str]] = {
     "image_width": "width",
     "image_height": "height",
     "tile_width": "tile_width",
@@ -48,89 +44,44 @@ class Shared(Generic[Key]):
     def __init__(self, keys: Iterable[Key]) -> None:
         index: dict[Key, int] = {}
         rows = [index.setdefault(key, len(index)) for key in keys]
-        self._rows = pa.array(rows, pa.int32())
-        self._keys = list(index)
+        self.keys = list(index)
+        """The distinct keys."""
+        self.rows = pa.array(rows, pa.int32())
+        """Which of them each row has."""
 
     def column(self, value_of: Callable[[Key], Any], kind: pa.DataType) -> pa.Array:
         """Return the value of each row."""
-        return pa.array([value_of(key) for key in self._keys], kind).take(self._rows)
+        return pa.array([value_of(key) for key in self.keys], kind).take(self.rows)
 
 
-class Cut(NamedTuple):
-    """Where the tiles of one band lie in a header's arrays, image by image."""
-
-    image: slice
-    overviews: tuple[slice, ...]
-    mask: slice
-    overview_masks: tuple[slice, ...]
-
-
-def cut_of(header: Header, band_index: int | None) -> Cut:
-    """Return where the tiles of a band lie; of all planes if it is None.
-
-    Masks have one plane, and belong to every band.
-    """
-    at = 0
-
-    def take(storage: Storage | None, plane: int | None) -> slice:
-        nonlocal at
-        if storage is None:
-            return slice(at, at)
-        start, at = at, at + storage.tiles
-        if plane is None or storage.planes == 1:
-            return slice(start, at)
-        start += plane * storage.tiles_per_plane
-        return slice(start, start + storage.tiles_per_plane)
-
-    return Cut(
-        take(header.image, band_index),
-        tuple(take(storage, band_index) for storage in header.overviews),
-        take(header.mask, None),
-        tuple(take(storage, None) for storage in header.overview_masks),
-    )
+def flattened(lists: Shared[tuple[Key, ...]]) -> tuple[Shared[Key], pa.Array]:
+    """Return the members of all rows' tuples in order, and where each row's begin and end."""
+    members = Shared(chain.from_iterable(lists.keys))
+    positions = iter(members.rows.to_pylist())
+    own = [[next(positions) for _ in key] for key in lists.keys]
+    taken = pa.array(own, pa.list_(pa.int32())).take(lists.rows)
+    members.rows = taken.flatten()
+    return members, taken.offsets
 
 
-class Tiles:
-    """Gathers tile offsets and byte counts of many images, in order."""
-
-    def __init__(self) -> None:
-        self._lengths: list[int] = []
-        self._offsets: list[NDArray[np.int64]] = []
-        self._byte_counts: list[NDArray[np.int64]] = []
-
-    def add(self, header: Header, parts: Sequence[slice]) -> None:
-        """Take in one image of `header` for each of `parts`."""
-        self._lengths += [part.stop - part.start for part in parts]
-        if len(parts) > 1 and _adjoining(parts):
-            parts = (slice(parts[0].start, parts[-1].stop),)
-        for part in parts:
-            self._offsets.append(header.offsets[part])
-            self._byte_counts.append(header.byte_counts[part])
-
-    def columns(self) -> tuple[pa.ListArray, pa.ListArray]:
-        """Return offsets and byte counts, one list per image."""
-        bounds = list_bounds(self._lengths)
-        return (
-            pa.ListArray.from_arrays(bounds, _concatenated(self._offsets), type=_TILES),
-            pa.ListArray.from_arrays(bounds, _concatenated(self._byte_counts), type=_TILES),
-        )
+def storage_columns(kind: pa.StructType | pa.Schema, storages: Shared[Any]) -> dict[str, pa.Array]:
+    """Return the fields of `kind` that say how images are stored; null where there is none."""
+    return {
+        name: storages.column(_optional(attribute), kind.field(name).type)
+        for name, attribute in _STORAGE_FIELDS.items()
+    }
 
 
-def _adjoining(parts: Sequence[slice]) -> bool:
-    return all(one.stop == two.start for one, two in pairwise(parts))
-
-
-def _concatenated(arrays: list[NDArray[np.int64]]) -> pa.Array:
-    return pa.array(np.concatenate([np.empty(0, np.int64), *arrays]), pa.int64())
-
-
-def list_bounds(lengths: Sequence[int]) -> pa.Array:
-    """Return where each of several lists begins, and where the last one ends."""
-    return pa.array(np.cumsum([0, *lengths], dtype=np.int64), pa.int32())
+def _optional(attribute: str) -> Callable[[Storage | None], object]:
+    value_of = attrgetter(attribute)
+    return lambda storage: None if storage is None else value_of(storage)
 
 
 def levels(
-    kind: pa.StructType, storages: Sequence[Storage | None], tiles: Tiles, **more: pa.Array
+    kind: pa.StructType,
+    storages: Shared[Any],
+    tiles: Sequence[pa.ListArray],
+    **more: pa.Array,
 ) -> pa.StructArray:
     """Return a struct per image; null where there is none.
 
@@ -139,28 +90,14 @@ def levels(
     kind
         The contract's `MASK` or `OVERVIEW`.
     tiles
-        Holds the arrays of each, none for images that are not there.
+        Offsets and byte counts of each, empty for images that are not there.
     more
         Columns of `kind` that neither of them gives.
     """
     columns = {**more, **storage_columns(kind, storages)}
-    columns["tile_offsets"], columns["tile_byte_counts"] = tiles.columns()
+    columns["tile_offsets"], columns["tile_byte_counts"] = tiles
     return pa.StructArray.from_arrays(
         [columns[field.name] for field in kind],
         fields=list(kind),
-        mask=pa.array([storage is None for storage in storages], pa.bool_()),
+        mask=pc.is_null(columns["image_width"]),
     )
-
-
-def storage_columns(kind: pa.StructType, storages: Iterable[Storage | None]) -> dict[str, pa.Array]:
-    """Return the fields of `kind` that say how images are stored."""
-    shared = Shared(storages)
-    columns = {}
-    for name, attribute in STORAGE_FIELDS.items():
-        columns[name] = shared.column(_optional(attribute), kind.field(name).type)
-    return columns
-
-
-def _optional(attribute: str) -> Callable[[Storage | None], object]:
-    value_of = attrgetter(attribute)
-    return lambda storage: None if storage is None else value_of(storage)

@@ -1,5 +1,6 @@
 """From a file's bytes to its header, or to what is still lacking. No I/O."""
 
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -163,8 +164,14 @@ def _structural_metadata(reading: Reading, start: Start) -> str | None:
     if not 0 < size <= _GHOST_LARGEST:
         return None
     text = reading.take(begin + _GHOST_HEAD, size)
-    return None if text is None else _text(text).strip("\n ")
+    return None if text is None else _shared_text(text)
 
 
 def _text(data: bytes) -> str:
     return data.partition(b"\0")[0].decode("utf-8", "replace")
+
+
+@lru_cache(maxsize=256)
+def _shared_text(data: bytes) -> str:
+    """As `_text`, of what a million files say alike."""
+    return _text(data).strip("\n ")

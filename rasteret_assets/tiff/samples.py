@@ -9,7 +9,7 @@ import numpy as np
 
 from rasteret_assets.tiff import tags
 from rasteret_assets.tiff.decode_format import PIXEL_CODECS, YCBCR, sample_dtype
-from rasteret_assets.tiff.images import Storage, Value, numbers
+from rasteret_assets.tiff.images import Storage, Value, small_numbers
 
 _COLORS: Final[dict[int, tuple[str, ...]]] = {
     0: ("gray",),
@@ -108,8 +108,8 @@ def samples_of(byte_order: str, storage: Storage, values: tuple[Value, ...]) -> 
         bits_per_sample=storage.bits_per_sample,
         count=storage.samples_per_pixel,
         photometric=storage.photometric,
-        extra_samples=numbers(byte_order, extra) if extra else None,
-        palette=numbers(byte_order, color_map) if color_map else None,
+        extra_samples=small_numbers(byte_order, extra) if extra else None,
+        palette=small_numbers(byte_order, color_map) if color_map else None,
         nodata_text=text,
         nodata=nodata,
         notes=notes,

@@ -26,6 +26,8 @@ SEED = int(os.environ.get("RASTERET_ASSETS_FUZZ_SEED", random.SystemRandom().get
 CASE_SECONDS = 1.0
 """Processor time of one case, at most; the longest seen is far below."""
 PEAK_BYTES = 32 << 20
+STRUCTS = 0.2
+"""Share of headers that structs are made of, which takes longer than reading them."""
 SETTINGS = 1, 2, 3, 4, 7, 8, 255, 256, 32767, 65535, 1 << 16, (1 << 31) - 1, 1 << 31, (1 << 32) - 1
 
 
@@ -133,7 +135,7 @@ def test_damaged_files_give_headers_or_typed_problems(data_dir: Path) -> None:
         answer = outcome(data, chance.choice((64, 1024, 16384)))
         assert thread_time() - begin < CASE_SECONDS, sample.name
         seen[check(answer, data)] += 1
-        if isinstance(answer, Header) and seen.total() % 20 == 0:
+        if isinstance(answer, Header) and chance.random() < STRUCTS:
             struct_of(answer)
     assert seen["header"] > seen.total() / 20
     assert {"corrupt", "truncated", "over_budget", "not_tiff"} <= set(seen)

@@ -76,6 +76,14 @@ CORRUPT: dict[str, Callable[[], bytes]] = {
     "planar_3": lambda: build(changed(image(), 284, kind=SHORT, values=[3])),
     "bits_0": lambda: build(changed(image(), 258, values=[0])),
     "bits_as_text": lambda: build(changed(image(), 258, kind=ASCII, values=b"8888888\0")),
+    "photometric_over_short": lambda: build(changed(image(), 262, kind=LONG, values=[1 << 31])),
+    "negative_predictor": lambda: build(changed(image(), 317, kind=9, values=[-2])),
+    "extra_samples_over_short": lambda: build(
+        changed(changed(image(), 277, values=[2]), 338, kind=LONG, values=[1 << 31])
+    ),
+    "palette_over_short": lambda: build(
+        changed(changed(image(), 262, values=[3]), 320, kind=LONG, values=[1 << 16] * 768)
+    ),
     "strips_of_0_rows": lambda: build(
         [
             *without(image(), 322, 323, 324, 325),
