@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 
+from rasteret_assets.assets.footprints import map_of
 from rasteret_assets.assets.sample import sample
 from rasteret_assets.pipeline.chunks import ChunkDone, ranges_of
 from rasteret_assets.storage import CollectionManifest, CollectionStore, Fragment, StageTable
@@ -95,6 +96,7 @@ def collection_metadata(
         "rows_out": manifest.rows,
         **_problems(counts),
         "coverage": _coverage(headers),
+        "footprints": map_of(store, manifest.rows, f"{manifest.rows:,} records"),
         "files": len(manifest.files),
         "months": len({(file.year, file.month) for file in manifest.files}),
         "generation": manifest.generation,
