@@ -13,8 +13,6 @@ from rasteret_assets.tiff import Header, HeaderBytes, Need, parse_header
 
 _GAP: Final = 64 << 10
 """Bytes read in vain rather than asking twice."""
-_READ_ON: Final = 32 << 10
-"""Bytes a request brings at least: what lies beyond is often what is lacking next."""
 _STARTS: Final = 3
 """Times a header is begun, where the file changes in between."""
 
@@ -54,7 +52,7 @@ async def _fill(
     budget: HeaderBudget,
 ) -> bool:
     """Fetch what is lacking into `known`; return whether the file is still the same."""
-    ranges = coalesce((_read_on(span, known.size) for span in need.ranges), _GAP)
+    ranges = coalesce(need.ranges, _GAP)
     _check(ranges, known, budget)
     if len(ranges) == 1:
         bodies = [await reader.read_range(target, *ranges[0])]
@@ -76,16 +74,6 @@ async def _all(reader: RangeReader, target: Target, ranges: list[tuple[int, int]
             raise outcome
         bodies.append(outcome)
     return bodies
-
-
-def _read_on(span: tuple[int, int], size: int | None) -> tuple[int, int]:
-    """Return a range of some length around `span`: onwards, or back from the file's end."""
-    start, stop = span
-    stop = max(stop, start + _READ_ON)
-    if size is not None and stop > size:
-        stop = max(span[1], size)
-        start = max(0, min(start, stop - _READ_ON))
-    return start, stop
 
 
 def _check(ranges: list[tuple[int, int]], known: HeaderBytes, budget: HeaderBudget) -> None:

@@ -344,3 +344,18 @@ def test_cancelling_gives_room_to_others(server: RangeServer) -> None:
             return await asyncio.wait_for(reader.read(quick, 0, 10), 2)
 
     assert asyncio.run(cancelled()).data == DATA[:10]
+
+
+def test_a_pause_asked_for_holds_for_all_files_of_the_server(server: RangeServer) -> None:
+    server.plan("a", Fault(status=429, headers={"Retry-After": "1"}))
+    hrefs = [server.put("a", DATA), server.put("b", DATA)]
+
+    async def one_after_the_other() -> None:
+        async with RangeReader(SETTINGS) as reader:
+            first = asyncio.create_task(reader.read(hrefs[0], 0, 10))
+            await asyncio.sleep(0.2)
+            await reader.read(hrefs[1], 0, 10)
+            await first
+
+    asyncio.run(one_after_the_other())
+    assert server.seen("b")[0].at - server.seen("a")[0].at > 0.9
