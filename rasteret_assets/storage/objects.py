@@ -123,7 +123,16 @@ def whole_file(fs: AbstractFileSystem, path: str) -> Iterator[IO[bytes]]:
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
-    _flush_folder(target.parent)
+
+
+def flush_names(fs: AbstractFileSystem, paths: Iterable[str]) -> None:
+    """See to it that local files written to `paths` keep their names when the power fails.
+
+    Once for many files, since each folder costs a few milliseconds.
+    """
+    if is_local(fs):
+        for folder in {Path(path).parent for path in paths}:
+            _flush_folder(folder)
 
 
 def move(fs: AbstractFileSystem, moves: Iterable[tuple[str, str]]) -> None:
