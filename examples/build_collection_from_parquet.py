@@ -50,8 +50,9 @@ def main() -> None:
         if not area or not len(some):
             return
 
-        # 4. Read pixels: only the tiles under the area, with no header request at all.
-        pixels = some.get_xarray(geometries=area, bands=collection.bands[:2])
+        # 4. Read pixels: only the tiles under the area, with no header request at all. Scenes that
+        #    lack a band are told of and left out; without on_error="skip" they stop the read.
+        pixels = some.get_xarray(area, collection.bands[:2], on_error="skip")
         print(f"\n{pixels}")
 
     # 5. It is Parquet: anything opens it.

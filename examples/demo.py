@@ -31,14 +31,14 @@ PICTURES = {
 }
 NEXT = """
 next
-  make ui                        the same in Dagster's UI: assets, bands, problems, sensors
-  make demo                      again: nothing is fetched twice
-  .venv/bin/python               and from Python:
+  make demo     again: nothing is fetched twice
+  make ui       the same in Dagster's UI: assets, bands, problems, sensors; serves the archive, too
+  meanwhile, from .venv/bin/python:
 
     import rasteret_assets
     collection = rasteret_assets.load({path!r})
     collection.problems.to_pandas()
-    collection.get_xarray(geometries={area}, bands=["B04", "B08"])
+    collection.get_xarray({area}, ["B04", "B08"], on_error="skip")
 """
 
 

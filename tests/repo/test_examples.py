@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.conftest import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.slow
 
 
 def run(folder: Path, *arguments: str) -> str:
