@@ -14,7 +14,8 @@ from rasteret_assets.errors import ReadError
 from rasteret_assets.geo.crs import LONLAT
 from rasteret_assets.reads.areas import Area, ArrowStream, area_of
 from rasteret_assets.reads.driver import FilePlans, Finish, Images, read_records
-from rasteret_assets.reads.headers import BandImage, Sample
+from rasteret_assets.reads.headers import BandImage
+from rasteret_assets.reads.levels import Sample
 from rasteret_assets.reads.options import ReadOptions
 from rasteret_assets.reads.reading import nothing_found
 from rasteret_assets.reads.records import Record, select

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from rasteret_assets.errors import ReadError
 from rasteret_assets.geo.grid import Grid, Window
-from rasteret_assets.reads.headers import BandImage, Sample
+from rasteret_assets.reads.headers import BandImage
+from rasteret_assets.reads.levels import Sample
 from rasteret_assets.reads.resample import resample
 from rasteret_assets.reads.target import cover_of
 from rasteret_assets.reads.tiles import TilePlan

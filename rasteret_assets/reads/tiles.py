@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rasteret_assets.geo.grid import Window
-from rasteret_assets.reads.headers import Level, Sample
+from rasteret_assets.reads.levels import Level, Sample
 from rasteret_assets.tiff.decode import decode_tile
 from rasteret_assets.tiff.decode_format import TileFormat
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rasteret_assets.geo.grid import Window
-from rasteret_assets.reads.headers import Level, Sample
+from rasteret_assets.reads.levels import Level, Sample
 from rasteret_assets.reads.tiles import GAP_BYTES, REQUEST_BYTES, TilePlan
 from rasteret_assets.reads.transfer import ByteGate
 from rasteret_assets.tiff.decode_format import TileFormat
