@@ -7,13 +7,13 @@ from typing import Any, Final, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from rasteret_assets.contract.bands import BAND_METADATA, BAND_SUFFIX
 from rasteret_assets.contract.conform import conform
 from rasteret_assets.errors import ProblemCode, ReadError, TiffError
 from rasteret_assets.geo.grid import Grid, grid_of
 from rasteret_assets.reads.levels import Level, LevelTable, Numbers, Sample
+from rasteret_assets.reads.validity import Mask
 from rasteret_assets.tiff.decode_format import (
     PLANAR,
     LevelFacts,
@@ -48,7 +48,7 @@ class BandHeaders:
         whole = conform(pa.table({band: column}), pa.schema([pa.field(band, BAND_METADATA)]))
         structs = whole[band].combine_chunks()
         self._structs = structs
-        self.valid: NDArray[np.bool_] = pc.is_valid(structs).to_numpy(zero_copy_only=False)
+        self.valid: Mask = pc.is_valid(structs).to_numpy(zero_copy_only=False)
         """Rows that have a header."""
         self.fields = {field.name: pc.struct_field(structs, field.name) for field in BAND_METADATA}
 
