@@ -1,6 +1,7 @@
 """One clear error each, exit code not 0, and the workspace as it was."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -38,15 +39,15 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("spoil", "arguments", "said"), BROKEN.values(), ids=BROKEN)
-@pytest.mark.parametrize("existing", [False, True], ids=["new", "existing"])
+@pytest.mark.parametrize("existing", ["", "existing"], ids=["new", "existing"])
 def test_a_bad_table_or_argument_is_one_error_and_leaves_the_workspace_as_it_was(
     archive: Archive,
     workspace: Path,
     capsys: pytest.CaptureFixture[str],
-    spoil,
+    spoil: Callable[[pa.Table], pa.Table],
     arguments: list[str],
     said: str,
-    existing: bool,
+    existing: str,
 ) -> None:
     command = ["collections", "import", "s2", "--workspace", str(workspace)]
     path = archive.write(archive.table(3))

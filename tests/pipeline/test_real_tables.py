@@ -40,29 +40,29 @@ def test_each_builds_and_passes_its_columns_through(
     assert collection.dataset.count_rows() == rows
     assert collection.problems.num_rows == 0
     through = [c for c in pq.read_schema(source).names if c not in OURS and "geometry" not in c]
-    expected = _by_id(source, through, hive=False)
+    expected = _by_id(source, through)
     files = tmp_path / "real_records" / "year=*" / "month=*" / "*.parquet"
-    assert _by_id(files, [kept_name(c) for c in through], hive=False) == expected
+    assert _by_id(files, [kept_name(c) for c in through]) == expected
 
 
 def test_bodies_of_hrefs_and_times_stay(data_dir: Path, tmp_path: Path) -> None:
     source = data_dir / "tables" / "rustac__100-sentinel-2-items.parquet"
     rasteret_assets.build_from_table(source, "real", workspace_dir=tmp_path)
     files = tmp_path / "real_records" / "*" / "*" / "*.parquet"
-    columns = "id, assets.red.href, epoch_us(datetime)"
+    columns = "id, assets.visual.href, epoch_us(datetime)"
     assert (
         duckdb.sql(f"SELECT {columns} FROM read_parquet('{files}') ORDER BY ALL").fetchall()
         == duckdb.sql(f"SELECT {columns} FROM read_parquet('{source}') ORDER BY ALL").fetchall()
     )
 
 
-def _by_id(path: Path, columns: list[str], *, hive: bool) -> list[tuple[object, ...]]:
+def _by_id(path: Path, columns: list[str]) -> list[tuple[object, ...]]:
     names = ", ".join(f'"{name}"' for name in ["id", *columns])
-    query = (
-        f"SELECT {names} FROM read_parquet('{path}', hive_partitioning={hive}, "
-        f"union_by_name=false) ORDER BY id"
-    )
-    return duckdb.sql(query).fetchall()
+    query = f"SELECT {names} FROM read_parquet('{path}', hive_partitioning=false) ORDER BY id"
+    with duckdb.connect() as connection:
+        # DuckDB refuses the `geo` key of 2022's drafts; the other columns are what matters
+        connection.execute("SET enable_geoparquet_conversion = false")
+        return connection.execute(query).fetchall()
 
 
 def test_local_records_enrich_to_what_gdal_says_of_each_file(

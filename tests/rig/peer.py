@@ -6,10 +6,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from benchmarks import peer
 from tests.conftest import ROOT, require
-
-VENV = ROOT / ".venv-peer"
-PEER = "rasteret>=0.4,<0.5"
 
 
 def peer_python() -> Path:
@@ -17,19 +15,13 @@ def peer_python() -> Path:
 
     Skips (with CI set: fails) where no Python is new enough, saying what to install.
     """
-    python = VENV / "bin" / "python"
-    stamp = VENV / ".installed"
     with (ROOT / ".venv-peer.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists():
-            found = subprocess.run(
-                [ROOT / ".ci" / "find-python", "3.12"], capture_output=True, text=True, check=False
-            )
-            require(found.returncode == 0, f"the peer library: {found.stderr}")
-            subprocess.run([ROOT / ".ci" / "make-venv", VENV, found.stdout.strip()], check=True)
-            subprocess.run([python, "-m", "pip", "install", "--quiet", PEER], check=True)
-            stamp.touch()
-    return python
+        try:
+            return peer.peer_python()
+        except SystemExit as error:
+            require(present=False, reason=str(error))
+            raise
 
 
 def ask_peer(script: str, *arguments: str) -> Any:  # noqa: ANN401  # whatever the script prints as JSON
