@@ -13,7 +13,6 @@ from rasteret_assets.contract.conform import conform
 from rasteret_assets.errors import ProblemCode, ReadError, TiffError
 from rasteret_assets.geo.grid import Grid, grid_of
 from rasteret_assets.reads.levels import Level, LevelTable, Numbers, Sample
-from rasteret_assets.reads.validity import Mask
 from rasteret_assets.tiff.decode_format import (
     PLANAR,
     LevelFacts,
@@ -48,7 +47,7 @@ class BandHeaders:
         whole = conform(pa.table({band: column}), pa.schema([pa.field(band, BAND_METADATA)]))
         structs = whole[band].combine_chunks()
         self._structs = structs
-        self.valid: Mask = pc.is_valid(structs).to_numpy(zero_copy_only=False)
+        self.valid = np.asarray(pc.is_valid(structs), bool)
         """Rows that have a header."""
         self.fields = {field.name: pc.struct_field(structs, field.name) for field in BAND_METADATA}
 
