@@ -15,6 +15,8 @@ from rasteret_assets.tiff.images import Value
 
 _DOUBLES: Final = (tags.MODEL_PIXEL_SCALE, tags.MODEL_TIEPOINT, tags.MODEL_TRANSFORMATION)
 _TIEPOINT: Final = 6
+_REMEMBERED_BYTES: Final = 8 << 10
+"""Of GeoKeys, as the cache's keys hold them; thousands of them are kept."""
 _MATRIX: Final = 16
 _NOWHERE: Final = Place(None, pixel_is_point=False, vertical_unit=None, notes=())
 
@@ -91,12 +93,13 @@ def _place(byte_order: str, given: dict[int, Value]) -> Place:
         raise TiffError(ProblemCode.CORRUPT, detail)
     doubles = given.get(tags.GEO_DOUBLE_PARAMS)
     text = given.get(tags.GEO_ASCII_PARAMS)
-    return place_of(
-        byte_order,
+    parts = (
         directory.data,
         doubles.data if doubles is not None and doubles.code == "d" else b"",
         text.data if text is not None else b"",
     )
+    make = place_of if sum(map(len, parts)) <= _REMEMBERED_BYTES else place_of.__wrapped__
+    return make(byte_order, *parts)
 
 
 def _doubles(byte_order: str, value: Value | None) -> tuple[float, ...]:

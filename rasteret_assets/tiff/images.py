@@ -38,6 +38,15 @@ class Grid(NamedTuple):
     """Of all planes together."""
 
 
+class SampleKind(NamedTuple):
+    """What the numbers of an image say of its samples."""
+
+    sample_format: int
+    bits: int
+    per_pixel: int
+    photometric: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Storage:
     """How one image is stored. Images stored alike share one object."""
@@ -65,6 +74,13 @@ class Storage:
     """Decoded bytes of the image."""
     tile_bytes: int
     """Decoded bytes of one tile, all samples that lie in it together."""
+
+    @property
+    def sample_kind(self) -> SampleKind:
+        """What it says of its samples."""
+        return SampleKind(
+            self.sample_format, self.bits_per_sample, self.samples_per_pixel, self.photometric
+        )
 
     @property
     def tiles_per_plane(self) -> int:

@@ -28,6 +28,8 @@ from rasteret_assets.tiff.walk import Start, start_of, walk
 _GHOST: Final = b"GDAL_STRUCTURAL_METADATA_SIZE="
 _GHOST_HEAD: Final = len(b"GDAL_STRUCTURAL_METADATA_SIZE=XXXXXX bytes\n")
 _GHOST_LARGEST: Final = 4 << 10
+_REMEMBERED_BYTES: Final = 8 << 10
+"""Of tags, as the caches' keys hold them; thousands of them are kept."""
 
 
 def parse_header(data: HeaderBytes, budget: HeaderBudget) -> Header | Need:
@@ -69,6 +71,8 @@ def _header(
     if images is None or reading.lacks_bytes:
         return None
     storages, offsets, byte_counts = images
+    samples = samples_of if _are_small(sample_values) else samples_of.__wrapped__
+    georeference = georeference_of if _are_small(place_values) else georeference_of.__wrapped__
     check_tiles(family, offsets, byte_counts, reading.size)
     below = 1 + family.overviews
     masks = iter(storages[below:])
@@ -81,8 +85,8 @@ def _header(
         overview_masks=tuple([next(masks) if given else None for given in family.overview_masks]),
         offsets=offsets,
         byte_counts=byte_counts,
-        samples=samples_of(order, storages[0], sample_values),
-        georeference=georeference_of(order, place_values),
+        samples=samples(order, storages[0].sample_kind, sample_values),
+        georeference=georeference(order, place_values),
         gdal_metadata=_text(metadata[0].data) if metadata else None,
         structural_metadata=structural,
         notes=family.notes,
@@ -134,7 +138,8 @@ def _storage(reading: Reading, order: str, directory: Directory, member: Member)
     values = _values(reading, directory, directory.layout.storage)
     if len(values) < len(directory.layout.storage):
         return None
-    return storage_of(order, member.scalars, values)
+    make = storage_of if _are_small(values) else storage_of.__wrapped__
+    return make(order, member.scalars, values)
 
 
 def _values(reading: Reading, directory: Directory, places: tuple[Place, ...]) -> tuple[Value, ...]:
@@ -149,6 +154,11 @@ def _values(reading: Reading, directory: Directory, places: tuple[Place, ...]) -
         if data is not None:
             values.append(Value(place.tag, place.code, data))
     return tuple(values)
+
+
+def _are_small(values: tuple[Value, ...]) -> bool:
+    """Whether what is made of `values` may be remembered without much memory."""
+    return sum([len(value.data) for value in values]) <= _REMEMBERED_BYTES
 
 
 def _structural_metadata(reading: Reading, start: Start) -> str | None:

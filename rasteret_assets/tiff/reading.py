@@ -141,7 +141,7 @@ class Reading:
 
 
 def _joined(ranges: list[tuple[int, int]], most: int) -> list[tuple[int, int]]:
-    """Return ascending `ranges`, near ones joined, and the nearest until there are at most `most`."""
+    """Return ascending `ranges`, near ones joined, and the nearest until `most` are left."""
     gaps = [after - before for before, after in _edges(ranges)]
     by_size = sorted(range(len(gaps)), key=gaps.__getitem__)
     must = set(by_size[: max(len(ranges) - most, 0)])

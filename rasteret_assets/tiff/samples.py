@@ -9,7 +9,7 @@ import numpy as np
 
 from rasteret_assets.tiff import tags
 from rasteret_assets.tiff.decode_format import PIXEL_CODECS, YCBCR, sample_dtype
-from rasteret_assets.tiff.images import Storage, Value, small_numbers
+from rasteret_assets.tiff.images import SampleKind, Value, small_numbers
 
 _COLORS: Final[dict[int, tuple[str, ...]]] = {
     0: ("gray",),
@@ -83,8 +83,8 @@ def color_interpretation(
 
 
 @lru_cache(maxsize=1024)
-def samples_of(byte_order: str, storage: Storage, values: tuple[Value, ...]) -> Samples:
-    """Return what the samples of an image stored like this are.
+def samples_of(byte_order: str, kind: SampleKind, values: tuple[Value, ...]) -> Samples:
+    """Return what samples of this kind are, given the file's tags about them.
 
     Raises
     ------
@@ -101,13 +101,13 @@ def samples_of(byte_order: str, storage: Storage, values: tuple[Value, ...]) -> 
         nodata = number_of(text)
         notes = () if nodata is not None else (f"nodata {text[:40]!r} is not a number",)
     extra = given.get(tags.EXTRA_SAMPLES)
-    color_map = given.get(tags.COLOR_MAP) if storage.photometric == _PALETTE else None
+    color_map = given.get(tags.COLOR_MAP) if kind.photometric == _PALETTE else None
     return Samples(
-        dtype=sample_dtype(storage.sample_format, storage.bits_per_sample).name,
-        sample_format=storage.sample_format,
-        bits_per_sample=storage.bits_per_sample,
-        count=storage.samples_per_pixel,
-        photometric=storage.photometric,
+        dtype=sample_dtype(kind.sample_format, kind.bits).name,
+        sample_format=kind.sample_format,
+        bits_per_sample=kind.bits,
+        count=kind.per_pixel,
+        photometric=kind.photometric,
         extra_samples=small_numbers(byte_order, extra) if extra else None,
         palette=small_numbers(byte_order, color_map) if color_map else None,
         nodata_text=text,

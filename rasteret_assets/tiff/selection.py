@@ -27,6 +27,10 @@ class Candidate(NamedTuple):
         old = self.scalars.old_subfile_type == _OLD_REDUCED
         return (self.scalars.subfile_type & (_REDUCED | _MASK)) | (_REDUCED if old else 0)
 
+    def is_reduced(self, image: "Candidate") -> bool:
+        """Whether it says that it is a reduced image, or is below `image`, where such are."""
+        return self.kind == _REDUCED or (not self.kind and self.parent == image.position)
+
     @property
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
@@ -82,7 +86,7 @@ def select(candidates: Sequence[Candidate]) -> Selection:
 def _sort_in(each: Candidate, selection: Selection) -> None:
     """Take in `each` if it is a reduced image or the mask of the image."""
     ours, full = each.scalars, selection.image.scalars
-    if each.kind == _REDUCED:
+    if each.is_reduced(selection.image):
         smaller = ours.width <= full.width and ours.height <= full.height
         if smaller and ours.samples_per_pixel == full.samples_per_pixel:
             selection.overviews.append(each)

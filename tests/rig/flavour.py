@@ -81,3 +81,13 @@ def _spread(plain: NDArray[np.int64], flavour: Flavour) -> NDArray[Any]:
     steps = plain.astype(object) * ((1 << bits) - 1) // 254  # exact also for 64 bits
     steps += 0 if info.min == 0 else info.min
     return np.clip(steps, int(info.min), int(info.max)).astype(flavour.dtype)
+
+
+def tiles(side: int, **options: object) -> dict[str, object]:
+    """Return creation options for square tiles."""
+    return {"tiled": True, "blockxsize": side, "blockysize": side, **options}
+
+
+def strips(**options: object) -> dict[str, object]:
+    """Return creation options for strips of 24 rows."""
+    return {"tiled": False, "blockysize": 24, **options}

@@ -111,7 +111,7 @@ def _directory(
     size = calcsize("<" + pointer)
     for entry in entries:
         code = _CODES.get(entry.kind, "I")
-        raw = pack(f"{order}{len(entry.values) // len(code) * code}", *entry.values)
+        raw = pack(f"{order}{len(entry.values)}{code[0]}", *entry.values)
         count = len(entry.values) // len(code) if entry.count is None else entry.count
         table += pack(order + "HH" + pointer, entry.tag, entry.kind, count)
         if entry.offset is not None:

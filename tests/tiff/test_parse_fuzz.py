@@ -121,6 +121,7 @@ def check(answer: Header | ProblemCode, data: bytes) -> str:
     return "header"
 
 
+@pytest.mark.timeout(SECONDS + 120)
 def test_damaged_files_give_headers_or_typed_problems(data_dir: Path) -> None:
     print(f"RASTERET_ASSETS_FUZZ_SEED={SEED}")  # noqa: T201  # shown when the test fails
     chance = random.Random(SEED)

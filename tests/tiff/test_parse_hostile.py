@@ -302,6 +302,33 @@ def test_what_is_passed_over_is_noted(name: str) -> None:
     assert any(said in note for note in struct["notes"])
 
 
+@pytest.mark.parametrize("tag", [347, 42113, 33922, 34737, 42112])
+def test_large_tags_are_not_remembered(tag: int) -> None:
+    kind = {347: 7, 33922: DOUBLE}.get(tag, ASCII)
+    keys = Entry(tag=34735, kind=SHORT, values=[1, 1, 0, 1, 1026, 34737, 9, 0])
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    for number in range(20):
+        values = [number] * (60_000 if kind == DOUBLE else 500_000)
+        entries = {entry.tag: entry for entry in (*image(), keys)}
+        entries[tag] = Entry(tag=tag, kind=kind, values=values)
+        struct_of(parse(build(sorted(entries.values(), key=lambda entry: entry.tag))))
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 4 << 20
+
+
+@pytest.mark.parametrize("subfile_type", [0, 1])
+def test_images_below_the_full_one_are_its_overviews(subfile_type: int) -> None:
+    main = build([*image(), Entry(tag=330, kind=LONG, values=[4000])])
+    below = build(image(32, 32, tiles=1, subfile_type=subfile_type), gap=3992)
+    data = main.ljust(4000, b"\0") + below[4000:]
+    struct = struct_of(parse(data))
+    assert struct["image_width"] == 64
+    assert [level["image_width"] for level in struct["overviews"]] == [32]
+    assert struct["notes"] is None
+
+
 @pytest.mark.parametrize("band_index", [-1, 3, 1 << 40])
 def test_a_band_index_out_of_range_is_a_typed_problem(band_index: int) -> None:
     header = parse(build(changed(image(), 277, values=[3])))
