@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from rasteret_assets.assets.checks import collection_checks
 from rasteret_assets.assets.declared import DeclaredCollection
 from rasteret_assets.assets.headers import band_headers_asset
 from rasteret_assets.assets.jobs import collection_jobs
@@ -26,5 +27,6 @@ def build_collection_defs(declared: DeclaredCollection) -> dg.Definitions:
     if declared.finds_bands:
         sensors.append(bands_sensor(declared))
     assets.append(collection_asset(declared))
-    asked_for = dg.Definitions(assets=assets, sensors=sensors, schedules=schedules)
-    return dg.Definitions.merge(asked_for, collection_jobs(declared))
+    stages = dg.Definitions(assets=assets, asset_checks=collection_checks(declared))
+    asked_for = dg.Definitions(sensors=sensors, schedules=schedules)
+    return dg.Definitions.merge(stages, asked_for, collection_jobs(declared))

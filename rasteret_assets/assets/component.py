@@ -81,6 +81,23 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
         description="When headers that failed are asked for again, if that may help.",
         examples=["0 6 * * *"],
     )
+    max_set_aside: float | None = Field(
+        default=None,
+        description="Share of the source's rows that may be set aside, 0 to 1; more stop the run.",
+        examples=[0.01],
+    )
+    min_coverage: float | None = Field(
+        default=None,
+        description="Share of each band's files whose headers there must be, 0 to 1; fewer stop "
+        "the run before the Collection.",
+        examples=[0.95],
+    )
+    fresh_within_h: float | None = Field(
+        default=None,
+        description="Hours after which a Collection that was not brought up to date is shown as "
+        "stale.",
+        examples=[24],
+    )
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return the definitions of the collection.
@@ -108,6 +125,9 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
             pool=self.pool,
             sensor_interval_s=self.sensor_interval_s,
             retry_cron=self.retry_cron,
+            max_set_aside=self.max_set_aside,
+            min_coverage=self.min_coverage,
+            fresh_within_h=self.fresh_within_h,
         )
 
     def _spec(self, project_root: Path) -> CollectionSpec:

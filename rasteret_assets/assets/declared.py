@@ -25,8 +25,23 @@ class DeclaredCollection:
     """Seconds between two looks at the source."""
     retry_cron: str | None = None
     """When headers that failed are asked for again; never, if None."""
+    max_set_aside: float | None = None
+    """Share of the source's rows, 0 to 1, of which more stop a run; None only warns."""
+    min_coverage: float | None = None
+    """Share of a band's files, 0 to 1, whose headers there must be, or a run stops before the
+    Collection; None only warns."""
+    fresh_within_h: float | None = None
+    """Hours within which the Collection should have been brought up to date; None: whenever."""
 
     def __post_init__(self) -> None:
+        for field_name in ("max_set_aside", "min_coverage"):
+            share = getattr(self, field_name)
+            if share is not None and not 0 <= share <= 1:
+                msg = f"collection {self.name}: {field_name} is {share}; it is a share, 0 to 1"
+                raise ConfigError(msg)
+        if self.fresh_within_h is not None and self.fresh_within_h <= 0:
+            msg = f"collection {self.name}: fresh_within_h is {self.fresh_within_h}, not above 0"
+            raise ConfigError(msg)
         if self.sensor_interval_s < 1:
             msg = (
                 f"collection {self.spec.name}: sensor_interval_s is {self.sensor_interval_s}; "

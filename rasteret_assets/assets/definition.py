@@ -1,5 +1,6 @@
 """What every stage's Dagster asset has in common."""
 
+from datetime import timedelta
 from typing import Final
 
 import dagster as dg
@@ -51,10 +52,17 @@ def described(
             tags=dict(declared.tags),
             kinds={"parquet", "geotiff"} if stage == HEADERS else {"parquet"},
             code_version=version,
+            freshness_policy=_freshness(declared) if stage == COLLECTION else None,
         ),
         [asset],
     )
     return made
+
+
+def _freshness(declared: DeclaredCollection) -> dg.FreshnessPolicy | None:
+    if declared.fresh_within_h is None:
+        return None
+    return dg.FreshnessPolicy.time_window(fail_window=timedelta(hours=declared.fresh_within_h))
 
 
 def table_asset(

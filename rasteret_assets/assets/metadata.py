@@ -31,7 +31,7 @@ def stage_metadata(table: StageTable, rows_in: int | None, seconds: float) -> Me
         "dagster/column_schema": column_schema(table.schema),
         **({} if rows_in is None else {"rows_in": rows_in}),
         "rows_out": rows,
-        **_problems(stage_problems(fragments)),
+        **problem_metadata(stage_problems(fragments)),
         "source_files": len(fragments),
         "files": sum(len(fragment.files) for fragment in fragments),
         "generation": table.manifest.generation,
@@ -62,7 +62,7 @@ def band_metadata(
         "dagster/partition_row_count": rows,
         "headers": headers,
         "coverage": round(headers / rows, 6) if rows else 0.0,
-        **_problems(problems),
+        **problem_metadata(problems),
         "files": sum(len(fragment.files) for fragment in fragments),
         "requests": sum(chunk.requests for chunk in done),
         "bytes_fetched": sum(chunk.bytes_fetched for chunk in done),
@@ -94,7 +94,7 @@ def collection_metadata(
         "dagster/column_schema": column_schema(manifest.schema),
         "rows_in": rows_in,
         "rows_out": manifest.rows,
-        **_problems(counts),
+        **problem_metadata(counts),
         "coverage": _coverage(headers),
         "footprints": map_of(store, manifest.rows, f"{manifest.rows:,} records"),
         "files": len(manifest.files),
@@ -136,7 +136,7 @@ def column_schema(schema: pa.Schema) -> dg.TableSchema:
     )
 
 
-def _problems(counts: Counter[str]) -> Metadata:
+def problem_metadata(counts: Counter[str]) -> Metadata:
     """Return the number of problems, and a line for each code."""
     lines = [f"| {code} | {count:,} |" for code, count in counts.most_common()]
     table = "\n".join(["| code | rows |", "| --- | --- |", *lines])

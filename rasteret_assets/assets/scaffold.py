@@ -42,6 +42,14 @@ attributes:
   # When headers that failed are asked for again, if that may help. Switch the schedule on too.
   # retry_cron: "0 6 * * *"
 
+  # Shares, 0 to 1, beyond which a run stops: rows of the source set aside; files of a band
+  # whose headers there must be before the Collection is touched.
+  # max_set_aside: 0.01
+  # min_coverage: 0.95
+
+  # Hours after which a Collection that was not brought up to date is shown as stale.
+  # fresh_within_h: 24
+
   # A server that several collections share: each chunk of work takes a slot of this pool.
   # pool: archive_example_org
 
