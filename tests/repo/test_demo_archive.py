@@ -92,7 +92,7 @@ def test_duckdb_reads_the_table(archive: Path) -> None:
     query = f"""
         select count(*), count(distinct id), min(assets.red.band_index), max(assets.blue.band_index)
         from '{archive / "items.parquet"}' where "eo:cloud_cover" < 20 and bbox.xmin < 78
-    """  # noqa: S608 (the path is ours)
+    """
     assert duckdb.connect().execute(query).fetchone() == (6, 6, 0, 2)
 
 

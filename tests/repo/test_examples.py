@@ -58,7 +58,7 @@ def test_the_demo_draws_pictures_with_something_in_them(demo: str, folder: Path)
 
 def test_duckdb_opens_the_demos_collection(demo: str, folder: Path) -> None:  # noqa: ARG001  # built by it
     files = folder / "workspace" / "demo_records" / "*" / "*" / "*.parquet"
-    query = f"select count(*), count(B08_metadata) from '{files}'"  # noqa: S608  # our own path
+    query = f"select count(*), count(B08_metadata) from '{files}'"  # our own path
     assert duckdb.connect().execute(query).fetchone() == (16, 15)
 
 
