@@ -36,6 +36,8 @@ class FetchedHeader:
     detail: str | None = None
     attempts: int = 0
     """Most tries that one of its requests took; 0 where the href was not asked for."""
+    requests: int = 0
+    """Sent for it, tries included."""
     bytes_fetched: int = 0
     """What its answers brought, whether or not a header came of it."""
     tried_at: datetime
@@ -68,11 +70,24 @@ class _Work:
     lanes: dict[Host, _Lane] = field(default_factory=dict)
     done: int = 0
     problems: int = 0
+    requests: int = 0
+    bytes_fetched: int = 0
 
     def settle(self, index: int, outcome: FetchedHeader) -> None:
         self.outcomes[index] = outcome
         self.done += 1
         self.problems += outcome.code is not None
+        self.requests += outcome.requests
+        self.bytes_fetched += outcome.bytes_fetched
+
+    def progress(self) -> Progress:
+        return Progress(
+            done=self.done,
+            total=len(self.outcomes),
+            problems=self.problems,
+            requests=self.requests,
+            bytes_fetched=self.bytes_fetched,
+        )
 
 
 class HeaderFetcher:
@@ -106,9 +121,11 @@ class HeaderFetcher:
         self._reader = RangeReader(settings, signer=signer, table_is_remote=table_is_remote)
         self._first_reads = FirstReads(settings.first_read_bytes, settings.first_read_bytes_max)
         self._loop = LoopThread()
+        self._is_open = False
 
     def __enter__(self) -> Self:
-        self._loop.run(self._reader.__aenter__())
+        self._loop.run(self._open())
+        self._is_open = True
         return self
 
     def __exit__(
@@ -117,10 +134,12 @@ class HeaderFetcher:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            self._loop.run(self._reader.__aexit__(kind, error, trace))
-        finally:
-            self._loop.close()
+        self._is_open = False
+        self._loop.close()
+
+    async def _open(self) -> None:
+        await self._reader.__aenter__()
+        self._loop.at_close(lambda: self._reader.__aexit__(None, None, None))
 
     @property
     def stats(self) -> FetchStats:
@@ -136,6 +155,9 @@ class HeaderFetcher:
     ) -> list[FetchedHeader]:
         """Return the outcome of every href, in the order given.
 
+        Several threads may call at once; they share connections and limits. Closing the
+        fetcher ends their calls with `concurrent.futures.CancelledError`.
+
         Files of the same server and hint are taken to have headers of about the same size.
 
         Parameters
@@ -148,27 +170,19 @@ class HeaderFetcher:
         report
             Called by the calling thread about five times a second, and at the end.
         """
+        if not self._is_open:
+            msg = "the fetcher is closed; use it within `with`"
+            raise RuntimeError(msg)
         hints = hint if isinstance(hint, list | tuple) else [hint] * len(hrefs)
         work = _Work(outcomes=[None] * len(hrefs))
-        before = self.stats
 
         def poll() -> None:
             if report is not None:
-                report(self._progress(work, before))
+                report(work.progress())
 
         self._loop.run(self._fetch_all(work, hrefs, hints), poll=poll)
         poll()
         return [outcome for outcome in work.outcomes if outcome is not None]
-
-    def _progress(self, work: _Work, before: FetchStats) -> Progress:
-        now = self.stats
-        return Progress(
-            done=work.done,
-            total=len(work.outcomes),
-            problems=work.problems,
-            requests=now.requests - before.requests,
-            bytes_fetched=now.bytes_fetched - before.bytes_fetched,
-        )
 
     async def _fetch_all(
         self, work: _Work, hrefs: Sequence[str], hints: Sequence[Hashable]
@@ -180,7 +194,7 @@ class HeaderFetcher:
                 try:
                     target = self._reader.target(href)
                 except FetchError as error:
-                    work.settle(index, _failed(href, error, 0))
+                    work.settle(index, _failed(href, error))
                     continue
                 lane = work.lanes.get(target.host)
                 if lane is None:
@@ -207,7 +221,7 @@ class HeaderFetcher:
             )
         except ProblemError as error:
             self._first_reads.learn(kind, None)
-            return _failed(target.href, error, target.tries)
+            return _failed(target.href, error, target)
         self._first_reads.learn(kind, header.prefix_bytes)
         file = FileIdentity(
             href=target.href, etag=body.etag, last_modified=body.last_modified, size=body.size
@@ -217,16 +231,19 @@ class HeaderFetcher:
             header=header,
             file=file,
             attempts=target.tries,
+            requests=target.requests,
             bytes_fetched=target.bytes_fetched,
             tried_at=datetime.now(UTC),
         )
 
 
-def _failed(href: str, error: ProblemError, attempts: int) -> FetchedHeader:
+def _failed(href: str, error: ProblemError, target: Target | None = None) -> FetchedHeader:
     return FetchedHeader(
         href=href,
         code=error.code,
         detail=error.detail,
-        attempts=attempts,
+        attempts=target.tries if target else 0,
+        requests=target.requests if target else 0,
+        bytes_fetched=target.bytes_fetched if target else 0,
         tried_at=datetime.now(UTC),
     )

@@ -66,7 +66,7 @@ class LoopThread:
 
         loop.call_soon_threadsafe(begin)
         try:
-            return _wait(outcome, poll)
+            return _wait(outcome, poll, loop)
         except BaseException:
             if not outcome.done():
                 loop.call_soon_threadsafe(cancel)
@@ -87,7 +87,11 @@ class LoopThread:
         self._at_close.append(release)
 
     def close(self) -> None:
-        """End the loop and its thread. A later `run` begins anew."""
+        """Cancel what is running, and end the loop and its thread.
+
+        Threads that wait in `run` get `concurrent.futures.CancelledError`. A later `run`
+        begins anew.
+        """
         with self._lock:
             loop, thread = self._loop, self._thread
             self._loop = self._thread = None
@@ -99,6 +103,10 @@ class LoopThread:
         loop.close()
 
     async def _release(self, loop: asyncio.AbstractEventLoop) -> None:
+        running = asyncio.all_tasks(loop) - {asyncio.current_task()}
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
         while self._at_close:
             await self._at_close.pop()()
         await loop.shutdown_asyncgens()
@@ -124,13 +132,15 @@ def _settle(task: asyncio.Task[T], outcome: Future[T]) -> None:
         outcome.set_result(task.result())
 
 
-def _wait(outcome: Future[T], poll: Callable[[], None]) -> T:
+def _wait(outcome: Future[T], poll: Callable[[], None], loop: asyncio.AbstractEventLoop) -> T:
     while True:
         try:
             return outcome.result(_POLL_S)
         except TimeoutError:
             if outcome.done():
                 raise  # the coroutine's own
+            if loop.is_closed():  # by another thread, before the coroutine could begin
+                raise CancelledError from None
         poll()
 
 

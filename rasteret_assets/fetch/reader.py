@@ -220,7 +220,7 @@ class RangeReader:
     async def _ask(self, target: Target, start: int, stop: int) -> Body:
         """Ask once; refusals that can be cured, and redirects, are asked again at once."""
         if target.location.scheme == "file":
-            self.requests += 1
+            self._count(target)
             return await asyncio.to_thread(read_local, target.location.path, start, stop)
         session = self._session
         if session is None:
@@ -229,7 +229,7 @@ class RangeReader:
         cures = hops = 0
         while True:
             sent = await self._address(target)
-            self.requests += 1
+            self._count(target)
             answer = await exchange(
                 session, sent.url, sent.headers, start, stop, proxy=self._proxies.of(sent.url)
             )
@@ -242,6 +242,10 @@ class RangeReader:
                 raise answer.as_error()
             target.redirected = _moved_to(sent, answer)
             hops += 1
+
+    def _count(self, target: Target) -> None:
+        self.requests += 1
+        target.requests += 1
 
     async def _address(self, target: Target) -> Address:
         if target.redirected is not None:

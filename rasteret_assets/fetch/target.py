@@ -30,6 +30,7 @@ class Target:
         "location",
         "origin",
         "redirected",
+        "requests",
         "tries",
     )
 
@@ -42,6 +43,8 @@ class Target:
         """Where a redirect led."""
         self.tries = 0
         """Most tries that one of its requests took."""
+        self.requests = 0
+        """Sent for it so far, tries included."""
         self.bytes_fetched = 0
         """What its answers brought."""
         self.deadline: float | None = None

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections import Counter
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -250,6 +251,40 @@ def test_an_interrupt_ends_all_requests_and_leaves_nothing_behind(
             server.always(f"a/{number}.tif", None)
         assert {one.code for one in fetcher.fetch(hrefs)} == {None}
     assert not caplog.records
+
+
+def test_closing_ends_the_calls_of_all_threads(
+    server: RangeServer, small_cog: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    hrefs = serve_many(server, "a", small_cog, 40)
+    for number in range(40):
+        server.always(f"a/{number}.tif", Fault(delay_s=30))
+    began = time.monotonic()
+    with ThreadPoolExecutor(4) as pool:
+        with HeaderFetcher(FetchSettings()) as fetcher:
+            calls = [pool.submit(fetcher.fetch, hrefs[start::4]) for start in range(4)]
+            time.sleep(0.3)
+        errors = [call.exception(5) for call in calls]
+    assert time.monotonic() - began < 5
+    assert {type(error) for error in errors} == {CancelledError}
+    assert not caplog.records
+    with pytest.raises(RuntimeError, match="closed"):
+        fetcher.fetch(hrefs)
+
+
+def test_threads_share_a_fetcher_and_count_for_themselves(
+    server: RangeServer, small_cog: bytes
+) -> None:
+    hrefs = serve_many(server, "a", small_cog, 100)
+    said: list[Progress] = []
+    with HeaderFetcher(FetchSettings()) as fetcher, ThreadPoolExecutor(4) as pool:
+        calls = [
+            pool.submit(fetcher.fetch, hrefs[start::4], report=said.append) for start in range(4)
+        ]
+        found = [one for call in calls for one in call.result()]
+    assert {one.code for one in found} == {None}
+    assert {one.requests for one in said if one.done == 25} == {25}
+    assert fetcher.stats.requests == 100
 
 
 def test_a_failing_report_ends_the_fetch(server: RangeServer, small_cog: bytes) -> None:
