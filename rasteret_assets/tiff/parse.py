@@ -113,7 +113,7 @@ def _images(
         raise TiffError(ProblemCode.CORRUPT, family.lack)
     storages: list[Storage] = []
     offsets: list[Numbers] = []
-    byte_counts: list[Numbers] = []
+    byte_counts: list[Numbers | None] = []
     for member in family.members:
         directory = directories[member.position]
         storage = member.storage or _storage(reading, order, directory, member)
@@ -123,15 +123,15 @@ def _images(
         part = take_array(reading, directory, member.offsets)
         if part is not None:
             offsets.append(part)
-        if member.byte_counts is not None:
-            part = take_array(reading, directory, member.byte_counts)
-        elif storage is not None:
-            part = implied_byte_counts(storage)
-        if part is not None:
-            byte_counts.append(part)
+        array = member.byte_counts
+        byte_counts.append(None if array is None else take_array(reading, directory, array))
     if reading.lacks_bytes:
         return None
-    return _Images(storages, joined(offsets), joined(byte_counts))
+    known = [  # computed only now, as that takes the memory for what the file claims
+        implied_byte_counts(storage) if counts is None else counts
+        for storage, counts in zip(storages, byte_counts, strict=True)
+    ]
+    return _Images(storages, joined(offsets), joined(known))
 
 
 def _storage(reading: Reading, order: str, directory: Directory, member: Member) -> Storage | None:

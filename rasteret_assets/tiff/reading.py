@@ -13,9 +13,8 @@ from rasteret_assets.tiff.tags import FileShape
 _NEAR: Final = 16 << 10
 """Ranges closer than this are asked for as one: a request costs more than such a gap."""
 _BEFORE_TABLE: Final = 4 << 10
-_AFTER_TABLE: Final = 16 << 10
-_TO_THE_END: Final = 64 << 10
-"""A directory this near to the end of the file is asked for with all that follows it."""
+_AFTER_TABLE: Final = 64 << 10
+"""Writers put values behind their directory, and further directories behind those."""
 
 
 class Reading:
@@ -67,9 +66,8 @@ class Reading:
         found = self.take(start, size)
         if found is None:
             _, stop = self._missing[-1]
-            near_end = self._size is not None and self._size - start <= _TO_THE_END
-            reach = start + (_TO_THE_END if near_end else _AFTER_TABLE)
-            self._missing[-1] = (max(start - _BEFORE_TABLE, 0), max(stop, reach))
+            reach = max(stop, start + _AFTER_TABLE)
+            self._missing[-1] = (max(start - _BEFORE_TABLE, 0), reach)
         return found
 
     def take_table(self, shape: FileShape, start: int) -> tuple[bytes, int, int] | None:

@@ -209,6 +209,17 @@ def test_bytes_over_the_budget_are_not_asked_for() -> None:
     assert caught.value.code is ProblemCode.OVER_BUDGET
 
 
+def test_byte_counts_are_computed_only_once_the_offsets_are_there() -> None:
+    entries = without(image(1 << 16, 1 << 16, 16), 325)
+    entries = changed(entries, 324, count=1 << 24, offset=1 << 20)
+    held = HeaderBytes()
+    held.add(0, build(entries))
+    tracemalloc.start()
+    assert isinstance(parse_header(held, HeaderBudget(total_bytes=1 << 30)), Need)
+    assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    tracemalloc.stop()
+
+
 def test_tiles_are_counted_before_their_arrays_are_asked_for() -> None:
     entries = image(1 << 20, 1 << 20, 16)
     for tag in (324, 325):

@@ -1,5 +1,6 @@
 """What the parser asks for: exactly what it lacks, few ranges, few rounds."""
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,22 @@ def test_an_index_behind_the_pixels_takes_one_more_request(tmp_path: Path) -> No
     header, needs = parse_in_pieces(data, 16 << 10)
     assert header.prefix_bytes > 1_000_000
     assert [len(need.ranges) for need in needs] == [1]
+
+
+@pytest.mark.parametrize("block", [64, 256])
+def test_overviews_added_later_take_at_most_three_requests(block: int, tmp_path: Path) -> None:
+    path = tmp_path / "grown.tif"
+    profile = {"driver": "GTiff", "width": 2000, "height": 2000, "count": 1, "dtype": "uint16"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.open(path, "w", tiled=True, blockxsize=block, blockysize=block, **profile):
+            pass
+        with rasterio.open(path, "r+") as dataset:
+            dataset.build_overviews([2, 4, 8, 16])
+    data = path.read_bytes()
+    header, needs = parse_in_pieces(data, 16 << 10)
+    assert len(header.overviews) == 4
+    assert 1 + sum(len(need.ranges) for need in needs) <= 3
 
 
 @pytest.mark.parametrize("tell_size", [True, False], ids=["size_known", "size_unknown"])
