@@ -27,6 +27,8 @@ module_name = "definitions"
 code_location_name = "archives"
 """
 
+_MATERIALIZE = ("asset", "materialize", "-f", "definitions.py", "--select")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
@@ -62,15 +64,16 @@ class Project:
 
     def materialize(self, select: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `dagster asset materialize`."""
-        return self.run(
-            "dagster",
-            "asset",
-            "materialize",
-            "-f",
-            "definitions.py",
-            "--select",
-            select,
-            *arguments,
+        return self.run("dagster", *_MATERIALIZE, select, *arguments)
+
+    def start(self, select: str, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start `dagster asset materialize` and return its process."""
+        return subprocess.Popen(
+            [str(BIN / "dagster"), *_MATERIALIZE, select, *arguments],
+            cwd=self.folder,
+            env=self.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
 

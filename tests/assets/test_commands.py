@@ -1,13 +1,16 @@
 """Dagster's commands as users type them, each a process of its own."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from rasteret_assets.api import load
 from tests.assets.conftest import BANDS, Archive, collection_yaml
 from tests.assets.projects import Project, own_project, project_of
+from tests.assets.ui import wait_until
 
 DEMO_BANDS = ("B04", "B08", "B11", "red", "green", "blue")
 
@@ -17,7 +20,7 @@ pytestmark = pytest.mark.slow
 def rows_of(project: Project, name: str) -> list[tuple[object, ...]]:
     """Each record's id, and the width its header of B04 gives, as DuckDB reads them."""
     files = project.workspace / f"{name}_records" / "*" / "*" / "*.parquet"
-    query = f"select id, B04_metadata.image_width from '{files}' order by id"  # noqa: S608  # a path of ours
+    query = f"select id, B04_metadata.image_width from '{files}' order by id"  # a path of ours
     return duckdb.connect().execute(query).fetchall()
 
 
@@ -90,6 +93,41 @@ def test_steps_may_run_in_processes_of_their_own(demo: Project, archive: Archive
     assert run.returncode == 0, run.stderr
     assert archive.gets() == 2
     assert rows_of(demo, "demo") == [("scene-000", 64), ("scene-001", 64)]
+
+
+def test_two_runs_at_once_leave_a_collection_with_both_their_bands(
+    demo: Project, archive: Archive
+) -> None:
+    demo.materialize("+key:demo/remapped_table")
+    archive.server.latency_s = 0.2
+    select = "key:demo/band_headers,key:demo/collection"
+
+    with ThreadPoolExecutor() as pool:
+        runs = list(
+            pool.map(lambda band: demo.materialize(select, "--partition", band), ("B04", "B08"))
+        )
+
+    assert [run.returncode for run in runs] == [0, 0], [run.stderr for run in runs]
+    assert load("demo", workspace_dir=demo.workspace).bands == ["B04", "B08"]
+    assert archive.gets() == 4
+
+
+def test_a_killed_run_leaves_its_chunks_for_the_next(demo: Project, archive: Archive) -> None:
+    demo.materialize("+key:demo/remapped_table")
+    archive.server.latency_s = 0.3
+    select = ("key:demo/band_headers", "--partition-range", "B04...blue")
+    config = '{"resources": {"enrichment": {"config": {"max_concurrent": 1, "chunk_headers": 6}}}}'
+    run = demo.start(*select, "--config-json", config)
+    wait_until(lambda: len(archive.server.seen()) >= 9, 60)
+    run.kill()
+    run.wait()
+
+    before = archive.gets()
+    again = demo.materialize(*select, "--config-json", config)
+
+    assert again.returncode == 0, again.stderr
+    assert before < 12
+    assert archive.gets() == 6  # the first chunk of two was there
 
 
 def test_a_missing_source_is_named_and_nothing_is_written(tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import pytest
+
+import resources
+from rasteret_assets.assets import EnrichmentResource, WorkspaceIOManager
+from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retry
+from resources import local, production, test
+
+
+def settings_in_a_run(
+    given: Mapping[str, object], config: Mapping[str, Any]
+) -> tuple[FetchSettings, WorkspaceIOManager]:
+    """What a run with this config gets from a deployment's resources."""
+    told: list[Any] = []
+
+    @dg.op
+    def ask(
+        enrichment: EnrichmentResource, workspace: dg.ResourceParam[WorkspaceIOManager]
+    ) -> None:
+        told.extend([enrichment.fetch_settings(), workspace])
+
+    @dg.job(resource_defs={key: given[key] for key in ("enrichment", "workspace")})
+    def job() -> None:
+        ask()
+
+    job.execute_in_process(run_config={"resources": config})
+    return told[0], told[1]
+
+
+def test_the_defaults_are_those_of_plain_python() -> None:
+    resource = EnrichmentResource()
+    assert resource.fetch_settings() == FetchSettings()
+    assert resource.build_settings() == BuildSettings()
+    assert WorkspaceIOManager().build_settings() == BuildSettings()
+    assert resource.retry_policy() is Retry.HEALABLE
+
+
+def test_run_config_that_sets_one_field_leaves_the_deployment_s_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RASTERET_WORKSPACE", "/somewhere")
+    config = {
+        "enrichment": {"config": {"max_per_host": 3}},
+        "workspace": {"config": {"batch_rows": 7}},
+    }
+
+    fetch, workspace = settings_in_a_run(test.RESOURCES, config)
+
+    assert (fetch.max_per_host, fetch.max_concurrent, fetch.max_attempts) == (3, 16, 2)
+    assert (workspace.root, workspace.batch_rows) == ("/somewhere", 7)
+
+
+def test_production_is_read_from_the_environment_when_a_run_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RASTERET_WORKSPACE", "s3://bucket/workspace")
+    monkeypatch.setenv("RASTERET_ASSETS_MAX_CONCURRENT", "40")
+    monkeypatch.setenv("RASTERET_ASSETS_MAX_PER_HOST", "20")
+
+    fetch, workspace = settings_in_a_run(production.RESOURCES, {})
+
+    assert (fetch.max_concurrent, fetch.max_per_host) == (40, 20)
+    assert workspace.root == "s3://bucket/workspace"
+
+
+def test_a_variable_that_production_misses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RASTERET_WORKSPACE", raising=False)
+    with pytest.raises(dg.DagsterInvalidConfigError, match="RASTERET_WORKSPACE"):
+        settings_in_a_run(production.RESOURCES, {})
+
+
+def test_the_environment_chooses_the_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(resources.VARIABLE, raising=False)
+    assert resources.deployed().resources is not None
+    chosen = {None: local, "local": local, "test": test, "production": production}
+    for name, module in chosen.items():
+        if name is not None:
+            monkeypatch.setenv(resources.VARIABLE, name)
+        assert dict(resources.deployed().resources or {}) == module.RESOURCES
+
+
+def test_an_unknown_deployment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(resources.VARIABLE, "staging")
+    with pytest.raises(ValueError, match="the deployments are local, test, production"):
+        resources.deployed()
