@@ -1,7 +1,7 @@
 """Runs of declared collections in this process, against an instance of their own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
@@ -25,6 +25,7 @@ class Deployment:
     root: str
     instance: dg.DagsterInstance
     enrichment: EnrichmentResource
+    summaries: dg.FilesystemIOManager = field(default_factory=dg.FilesystemIOManager)
 
     @property
     def definitions(self) -> dg.Definitions:
@@ -32,7 +33,7 @@ class Deployment:
         resources = {
             "workspace": WorkspaceIOManager(root=self.root),
             "enrichment": self.enrichment,
-            "summaries": dg.FilesystemIOManager(),
+            "summaries": self.summaries,
         }
         given = dg.Definitions(resources=resources, executor=dg.in_process_executor)
         return dg.Definitions.merge(build_collection_defs(self.declared), given)

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -17,7 +18,7 @@ def checked(result: dg.ExecuteInProcessResult) -> dict[str, dg.AssetCheckEvaluat
     return {one.check_name: one for one in result.get_asset_check_evaluations()}
 
 
-def with_thresholds(deployment: Deployment, **given: float) -> Deployment:
+def with_thresholds(deployment: Deployment, **given: Any) -> Deployment:  # noqa: ANN401  # of its fields
     return replace(deployment, declared=replace(deployment.declared, **given))
 
 
