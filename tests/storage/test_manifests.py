@@ -1,6 +1,6 @@
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rasteret_assets.errors import WorkspaceError
@@ -73,6 +73,7 @@ COLLECTIONS = st.builds(
 )
 
 
+@settings(deadline=None)  # busy machines are slow, not wrong
 @given(MANIFESTS, TEXT)
 def test_a_manifest_comes_back_as_it_was_written(manifest: Manifest, commit: str) -> None:
     found = manifest_of(manifest_json(manifest, commit), "here")
@@ -80,6 +81,7 @@ def test_a_manifest_comes_back_as_it_was_written(manifest: Manifest, commit: str
     assert found.schema.equals(manifest.schema, check_metadata=True)
 
 
+@settings(deadline=None)  # busy machines are slow, not wrong
 @given(COLLECTIONS, TEXT)
 def test_a_collection_manifest_comes_back_as_it_was_written(
     manifest: CollectionManifest, commit: str
