@@ -21,7 +21,7 @@ from rasteret_assets.tiff import Header, HeaderBytes, parse_header
 from tests.rig.headers import BUDGET, parse, struct_of
 from tests.rig.tiff_builder import LONG, SHORT, Entry, build, changed, image, without
 
-SECONDS = float(os.environ.get("RASTERET_ASSETS_FUZZ_SECONDS", "15"))
+SECONDS = float(os.environ.get("RASTERET_ASSETS_FUZZ_SECONDS", "10"))
 SEED = int(os.environ.get("RASTERET_ASSETS_FUZZ_SEED", random.SystemRandom().getrandbits(32)))
 CASE_SECONDS = 1.0
 """Processor time of one case, at most; the longest seen is far below."""
