@@ -6,6 +6,13 @@ imports none of what these need: each name is loaded when first used.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rasteret_assets.api import build_from_table, load
+    from rasteret_assets.assets import RecordTableCollection
+    from rasteret_assets.collection import Collection
+    from rasteret_assets.contract.settings import BuildSettings, FetchSettings, HeaderBudget
 
 _HOMES = {
     "BuildSettings": "rasteret_assets.contract.settings",

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from resources import local, production, test
-from resources.executors import EXECUTOR
+from resources.executors import executor
 
 VARIABLE = "RASTERET_ASSETS_DEPLOYMENT"
 SETS: Mapping[str, Mapping[str, object]] = {
@@ -27,4 +27,4 @@ def deployed() -> dg.Definitions:
     if chosen not in SETS:
         msg = f"{VARIABLE} is {chosen!r}; the deployments are {', '.join(SETS)}"
         raise ValueError(msg)
-    return dg.Definitions(resources=SETS[chosen], executor=EXECUTOR)
+    return dg.Definitions(resources=SETS[chosen], executor=executor())

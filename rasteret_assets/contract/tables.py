@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from rasteret_assets.contract.problems import PROBLEMS
 
@@ -19,6 +21,9 @@ class StageBatch:
 
     rows: pa.Table
     problems: pa.Table = field(default_factory=no_problems)
+    geometries: NDArray[np.object_] | None = None
+    """The rows' geometries in OGC:CRS84, where a stage has decoded them anyhow: the next one
+    in the same process need not do so again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ returns the difference; nothing is read or written until the update is committed
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 from rasteret_assets.contract.settings import BuildSettings
@@ -205,7 +206,8 @@ def _remapped(
     work: _Work,
 ) -> Iterator[StageBatch]:
     for run in _runs(batches, settings.file_bytes):
-        yield _with_earlier(run, remap(run.rows, spec, work.geo, work.source))
+        remapped = remap(run.rows, spec, work.geo, work.source, geometries=run.geometries)
+        yield _with_earlier(run, remapped)
 
 
 def _runs(batches: Iterable[StageBatch], most: int) -> Iterator[StageBatch]:
@@ -228,12 +230,14 @@ def _runs(batches: Iterable[StageBatch], most: int) -> Iterator[StageBatch]:
 
 
 def _joined(batches: Sequence[StageBatch]) -> StageBatch:
+    decoded = [batch.geometries for batch in batches if batch.geometries is not None]
     return StageBatch(
         rows=pa.concat_tables([batch.rows for batch in batches]),
         problems=pa.concat_tables([batch.problems for batch in batches]),
+        geometries=np.concatenate(decoded) if len(decoded) == len(batches) else None,
     )
 
 
 def _with_earlier(before: StageBatch, after: StageBatch) -> StageBatch:
     problems = pa.concat_tables([before.problems, after.problems])
-    return StageBatch(rows=after.rows, problems=problems)
+    return StageBatch(rows=after.rows, problems=problems, geometries=after.geometries)

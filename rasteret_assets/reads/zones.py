@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
 
-import geopandas  # type: ignore[import-untyped]  # it ships no types
+import geopandas
 import numpy as np
 import pyarrow as pa
 import shapely

@@ -31,7 +31,14 @@ _BOX_SIZES: Final = (4, 6)
 """Members of a bounding box without and with heights; west comes first, east half way on."""
 
 
-def remap(rows: pa.Table, spec: CollectionSpec, geo: str | None, source: str) -> StageBatch:
+def remap(
+    rows: pa.Table,
+    spec: CollectionSpec,
+    geo: str | None,
+    source: str,
+    *,
+    geometries: NDArray[np.object_] | None = None,
+) -> StageBatch:
     """Return `rows` with the canonical columns first and all else as it is.
 
     Parameters
@@ -40,6 +47,8 @@ def remap(rows: pa.Table, spec: CollectionSpec, geo: str | None, source: str) ->
         What `validate` left of a batch.
     geo
         The `geo` key of the file's footer, None if it has none.
+    geometries
+        What `validate` decoded of these rows; None if it has to be decoded here.
 
     Returns
     -------
@@ -62,7 +71,8 @@ def remap(rows: pa.Table, spec: CollectionSpec, geo: str | None, source: str) ->
     """
     columns = source_columns(rows.schema.names, spec)
     form = geometry_form(rows.schema.field(columns.geometry), parse_geo(geo, source))
-    geometries = footprints(values_of(rows, columns.geometry), form).geometries
+    if geometries is None:
+        geometries = footprints(values_of(rows, columns.geometry), form).geometries
     boxes = values_of(rows, columns.bbox)
     if form.crs is None and boxes is not None:
         geometries = cut_crossing(geometries, is_wide(geometries) & _crosses(boxes))

@@ -70,9 +70,13 @@ def validate(
     flags = {code.value: faults[code] for code in ROW_FAULTS}
     table = pa.table({ROW: np.arange(batch.num_rows, dtype=np.int64), **flags})
     kept = ROW_FLAGS.validate(table, lazy=True)[ROW]
+    geometries = facts.footprints.geometries
     if len(kept) == batch.num_rows:
-        return StageBatch(rows=batch)
-    return StageBatch(rows=batch.take(kept), problems=_problems(batch, facts, flags, source))
+        return StageBatch(rows=batch, geometries=geometries)
+    problems = _problems(batch, facts, flags, source)
+    return StageBatch(
+        rows=batch.take(kept), problems=problems, geometries=geometries[kept.to_numpy()]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -15,8 +16,13 @@ from tests.rig.http_server import Fault
 from tests.rig.scenes import geotiff, read_with_gdal
 
 
-def _build(archive: Archive, workspace: Path, **arguments: object) -> rasteret_assets.Collection:
-    found = {"name": "s2", "enrich_cog": True, "workspace_dir": workspace, **arguments}
+def _build(archive: Archive, workspace: Path, **arguments: Any) -> rasteret_assets.Collection:
+    found: dict[str, Any] = {
+        "name": "s2",
+        "enrich_cog": True,
+        "workspace_dir": workspace,
+        **arguments,
+    }
     return rasteret_assets.build_from_table(str(archive.folder), **found)
 
 
@@ -37,9 +43,9 @@ def test_records_come_out_as_duckdb_reads_them_from_the_source(
     path = archive.write(archive.table(10))
     _build(archive, workspace)
     columns = 'id, datetime, geometry::BLOB AS g, "eo:cloud_cover", collection'
-    source = duckdb.sql(f"SELECT {columns} FROM read_parquet('{path}') ORDER BY id").fetchall()
+    source = duckdb.execute(f"SELECT {columns} FROM read_parquet('{path}') ORDER BY id").fetchall()
     files = workspace / "s2_records" / "year=*" / "month=*" / "*.parquet"
-    ours = duckdb.sql(f"SELECT {columns} FROM read_parquet('{files}') ORDER BY id").fetchall()
+    ours = duckdb.execute(f"SELECT {columns} FROM read_parquet('{files}') ORDER BY id").fetchall()
     assert ours == source
 
 

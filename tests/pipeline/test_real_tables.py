@@ -51,8 +51,8 @@ def test_bodies_of_hrefs_and_times_stay(data_dir: Path, tmp_path: Path) -> None:
     files = tmp_path / "real_records" / "*" / "*" / "*.parquet"
     columns = "id, assets.visual.href, epoch_us(datetime)"
     assert (
-        duckdb.sql(f"SELECT {columns} FROM read_parquet('{files}') ORDER BY ALL").fetchall()
-        == duckdb.sql(f"SELECT {columns} FROM read_parquet('{source}') ORDER BY ALL").fetchall()
+        duckdb.execute(f"SELECT {columns} FROM read_parquet('{files}') ORDER BY ALL").fetchall()
+        == duckdb.execute(f"SELECT {columns} FROM read_parquet('{source}') ORDER BY ALL").fetchall()
     )
 
 

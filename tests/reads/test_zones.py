@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import geopandas  # type: ignore[import-untyped]  # it ships no types
+import geopandas
 import numpy as np
 import pytest
 import rasterio

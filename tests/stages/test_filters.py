@@ -60,7 +60,7 @@ def rows_by(text: str) -> list[int]:
 
 
 def rows_in(database: duckdb.DuckDBPyConnection, condition: str) -> list[int]:
-    found = database.sql(f"SELECT row FROM records WHERE {condition} ORDER BY row").fetchall()  # noqa: S608  # the test's own text
+    found = database.sql(f"SELECT row FROM records WHERE {condition} ORDER BY row").fetchall()
     return [row for (row,) in found]
 
 
