@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import pytest
+
 from rasteret_assets.contract.settings import HeaderBudget
+from rasteret_assets.errors import ProblemCode, TiffError
 from rasteret_assets.tiff import (
     FileIdentity,
     Header,
@@ -54,3 +57,11 @@ def struct_of(header: Header, band_index: int | None = None) -> dict[str, Any]:
     (struct,) = structs.to_pylist()
     assert isinstance(struct, dict)
     return struct
+
+
+def code_of(data: bytes, budget: HeaderBudget = BUDGET) -> ProblemCode:
+    """Return the code of the problem that a file is; one that has a header is a failure."""
+    with pytest.raises(TiffError) as caught:
+        parse(data, budget)
+    assert caught.value.detail
+    return caught.value.code
