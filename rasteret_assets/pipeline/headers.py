@@ -139,7 +139,7 @@ class FetchedChunk:
         return ChunkDone(
             fragment_id=self.chunk.fragment_id,
             ranges=ranges,
-            requests=sum(one.attempts for one in self.fetched),
+            requests=sum(one.requests for one in self.fetched),
             bytes_fetched=sum(one.bytes_fetched for one in self.fetched),
             seconds=self.seconds + time.monotonic() - began,
         )

@@ -12,7 +12,7 @@ from fsspec.spec import AbstractFileSystem
 from rasteret_assets.errors import CommitConflictError, RasteretAssetsError, WorkspaceError
 from rasteret_assets.storage.filesystems import STORE_ERRORS, filesystem_of
 from rasteret_assets.storage.listing import Entry, list_folder
-from rasteret_assets.storage.objects import flush_names, put_if_absent, remove
+from rasteret_assets.storage.objects import make_durable, put_if_absent, remove
 
 _LOG: Final = logging.getLogger(__name__)
 _START: Final = "_manifest-"
@@ -94,7 +94,7 @@ class Commits:
         """
         fs, _ = self.place()
         try:
-            flush_names(fs, written)
+            make_durable(fs, written)
             ours = put_if_absent(fs, self.path_of(generation), data)
         except RasteretAssetsError:
             raise

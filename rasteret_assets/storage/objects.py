@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final
@@ -19,6 +20,7 @@ from rasteret_assets.storage.filesystems import STORE_ERRORS, is_local, is_memor
 _LOG: Final = logging.getLogger(__name__)
 _MEMORY: Final = threading.Lock()
 _CONFLICT_TRIES: Final = 5
+_FLUSHED_AT_ONCE: Final = 16
 _BLOCK_BYTES: Final = 16 << 20
 """Part of an upload that is held in memory."""
 
@@ -72,7 +74,7 @@ def _link_if_absent(path: Path, data: bytes) -> bool:
         raise WorkspaceError(msg) from error
     finally:
         draft.unlink(missing_ok=True)
-    _flush_folder(path.parent)
+    _flush_path(path.parent)
     return True
 
 
@@ -103,7 +105,10 @@ def _s3_code(error: OSError) -> str:
 
 @contextmanager
 def whole_file(fs: AbstractFileSystem, path: str) -> Iterator[IO[bytes]]:
-    """Open `path` for writing; it appears when the block ends, and not at all if it fails."""
+    """Open `path` for writing; it appears when the block ends, and not at all if it fails.
+
+    It outlasts a power failure once `make_durable` was called for it.
+    """
     if not is_local(fs):
         file = fs.open(path, "wb", block_size=_BLOCK_BYTES)
         try:
@@ -119,20 +124,23 @@ def whole_file(fs: AbstractFileSystem, path: str) -> Iterator[IO[bytes]]:
     try:
         with draft.open("xb") as local:
             yield local
-            _flush(local)
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
 
 
-def flush_names(fs: AbstractFileSystem, paths: Iterable[str]) -> None:
-    """See to it that local files written to `paths` keep their names when the power fails.
+def make_durable(fs: AbstractFileSystem, paths: Iterable[str]) -> None:
+    """See to it that local files written to `paths` are there when the power fails.
 
-    Once for many files, since each folder costs a few milliseconds.
+    Once for many files, and many at once: each waits some milliseconds for the disk, which
+    takes several together.
     """
-    if is_local(fs):
-        for folder in {Path(path).parent for path in paths}:
-            _flush_folder(folder)
+    if not is_local(fs):
+        return
+    files = [Path(path) for path in paths]
+    with ThreadPoolExecutor(_FLUSHED_AT_ONCE) as pool:
+        list(pool.map(_flush_path, files))
+        list(pool.map(_flush_path, {path.parent for path in files}))
 
 
 def move(fs: AbstractFileSystem, moves: Iterable[tuple[str, str]]) -> None:
@@ -185,8 +193,8 @@ def _flush(file: IO[bytes]) -> None:
     os.fsync(file.fileno())
 
 
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _flush_path(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

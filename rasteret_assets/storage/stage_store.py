@@ -20,7 +20,7 @@ from rasteret_assets.storage.manifests import (
     manifest_of,
     schema_digest,
 )
-from rasteret_assets.storage.objects import remove, token
+from rasteret_assets.storage.objects import make_durable, remove, token
 from rasteret_assets.storage.reading import ParquetReader
 from rasteret_assets.storage.stage_table import StageTable, told_as_workspace_errors
 from rasteret_assets.storage.writing import ParquetSink
@@ -126,11 +126,11 @@ class StageStore:
         The file is there as a whole or not at all; writing it again replaces it.
         """
         fs, folder = self._commits.place()
-        with (
-            self._commits.undoing([]),
-            ParquetSink(fs, f"{folder}/{name}", table.schema, self.settings) as sink,
-        ):
-            sink.write(table)
+        path = f"{folder}/{name}"
+        with self._commits.undoing([]):
+            with ParquetSink(fs, path, table.schema, self.settings) as sink:
+                sink.write(table)
+            make_durable(fs, [path])
 
     def sweep(self, grace_s: float = GRACE_S) -> int:
         """Remove replaced states and files that no state names, and return how many.

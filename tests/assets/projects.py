@@ -82,10 +82,13 @@ def own_project(folder: Path, variables: Mapping[str, str] | None = None) -> Pro
     return _project(ROOT, folder, variables or {})
 
 
-def project_of(folder: Path, declared: Mapping[str, str]) -> Project:
+def project_of(
+    folder: Path, declared: Mapping[str, str], variables: Mapping[str, str] | None = None
+) -> Project:
     """Write a project of the collections `declared` (folder to YAML) below `folder`.
 
-    Its `definitions.py` and `resources` are this repository's.
+    Its `definitions.py` and `resources` are this repository's; `variables` are added to the
+    environment of its commands.
     """
     project = folder / "project"
     for name, text in declared.items():
@@ -100,7 +103,7 @@ def project_of(folder: Path, declared: Mapping[str, str]) -> Project:
     )
     shutil.copytree(ROOT / "resources", project / "resources")
     shutil.copy(ROOT / "workspace.yaml", project)
-    return _project(project, folder, {})
+    return _project(project, folder, variables or {})
 
 
 def _project(project: Path, folder: Path, variables: Mapping[str, str]) -> Project:

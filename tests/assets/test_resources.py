@@ -7,7 +7,7 @@ import pytest
 import resources
 from rasteret_assets.assets import EnrichmentResource, WorkspaceIOManager
 from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retry
-from resources import local, production, test
+from resources import executors, local, production, test
 
 
 def settings_in_a_run(
@@ -86,3 +86,15 @@ def test_an_unknown_deployment_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv(resources.VARIABLE, "staging")
     with pytest.raises(ValueError, match="the deployments are local, test, production"):
         resources.deployed()
+
+
+def test_an_unknown_executor_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(executors.VARIABLE, "carrier-pigeons")
+    with pytest.raises(ValueError, match="the executors are local, celery"):
+        resources.deployed()
+
+
+def test_runs_are_in_process_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(executors.VARIABLE, raising=False)
+    schema = executors.executor().config_schema.as_field()
+    assert schema.default_value == {"in_process": {}}
