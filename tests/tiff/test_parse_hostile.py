@@ -200,6 +200,10 @@ NOTED: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: build(image(), *(image(32, 32, tiles=1, subfile_type=kind) for kind in (1, 5, 5))),
         "mask of a reduced image",
     ),
+    "overview_of_other_samples": (
+        lambda: build(image(), changed(image(32, 32, tiles=1, subfile_type=1), 277, values=[3])),
+        "does not fit",
+    ),
     "larger_overview": (
         lambda: build(image(), image(96, 96, tiles=9, subfile_type=1)),
         "does not fit",
@@ -222,6 +226,21 @@ def test_what_is_passed_over_is_noted(name: str) -> None:
     struct = struct_of(parse(make()))
     assert (struct["image_width"], len(struct["tile_offsets"])) == (64, 4)
     assert any(said in note for note in struct["notes"])
+
+
+def test_a_tile_may_end_where_the_file_does_and_not_a_byte_later() -> None:
+    size = len(build(image()))
+    fits = changed(image(), 325, values=[4, 4, 4, size - 4])
+    assert parse(build(fits)).byte_counts.tolist() == [4, 4, 4, size - 4]
+    assert code_of(build(changed(image(), 325, values=[4, 4, 4, size - 3]))) is (
+        ProblemCode.TRUNCATED
+    )
+
+
+def test_overviews_are_given_largest_first() -> None:
+    below = [image(side, side, tiles=1, subfile_type=1) for side in (8, 32, 16)]
+    struct = struct_of(parse(build(image(), *below)))
+    assert [level["image_width"] for level in struct["overviews"]] == [32, 16, 8]
 
 
 @pytest.mark.parametrize("subfile_type", [0, 1])
