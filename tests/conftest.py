@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,3 +25,7 @@ def data_dir() -> Path:
         f"no test data at {folder}; set {DATA_VARIABLE} to a copy of it",
     )
     return folder
+
+
+hypothesis.settings.register_profile("project", deadline=None)  # first calls are slow
+hypothesis.settings.load_profile("project")

@@ -13,6 +13,7 @@ from rasteret_assets.collection import Collection, open_collection
 from rasteret_assets.contract.settings import BuildSettings
 from rasteret_assets.pipeline.build import committed, replanned
 from rasteret_assets.storage import StageTable, Workspace
+from rasteret_assets.storage.stage_store import GRACE_S
 
 _BUILD = BuildSettings()
 
@@ -44,6 +45,12 @@ class WorkspaceIOManager(dg.ConfigurableIOManager):
     file_bytes: int = Field(
         default=_BUILD.file_bytes,
         description="Decoded bytes of one file of the Collection, about.",
+    )
+
+    grace_h: float = Field(
+        default=GRACE_S / 3600,
+        description="Hours that replaced states of a stage stay for whoever still reads them; "
+        "longer than any run takes.",
     )
 
     def workspace(self) -> Workspace:
@@ -82,6 +89,7 @@ class WorkspaceIOManager(dg.ConfigurableIOManager):
                 band = band_of(key)
                 store = self.workspace().stage(name, HEADERS, band)
                 committed(store, obj[band].plan, obj[band].check)
+                store.sweep(self.grace_h * 3600)
 
     def load_input(
         self, context: dg.InputContext
@@ -107,6 +115,7 @@ class WorkspaceIOManager(dg.ConfigurableIOManager):
         store = self.workspace().stage(name, stage)
         manifest = committed(store, planned.plan, planned.check)
         planned.committed(manifest)
+        store.sweep(self.grace_h * 3600)
         seconds = time.monotonic() - began
         table = store.open(manifest)
         context.add_output_metadata(stage_metadata(table, planned.rows_in, seconds))
@@ -117,6 +126,7 @@ class WorkspaceIOManager(dg.ConfigurableIOManager):
         began = time.monotonic()
         store = self.workspace().collection(name)
         manifest = replanned(lambda: store.commit(planned.plan(store.latest())))
+        store.sweep(self.grace_h * 3600)
         seconds = time.monotonic() - began
         workspace = self.workspace()
         headers = {

@@ -30,6 +30,8 @@ class SourceCursor:
 
     listing: str = ""
     """Digest of the listing last asked a run for."""
+    declaration: str = ""
+    """Digest of what was declared then."""
     runs: int = 0
     """Runs asked for so far: a listing that comes back is a change all the same."""
 
@@ -73,29 +75,36 @@ def _told(uris: tuple[str, ...]) -> str:
 
 
 def source_sensor(declared: DeclaredCollection) -> dg.SensorDefinition:
-    """Return the sensor that asks for a run when source files appear, change or vanish."""
+    """Return the sensor that asks for a run when source files appear, change or vanish.
+
+    Or when the collection is declared otherwise: another filter, other bands.
+    """
     spec = declared.spec
 
     @dg.sensor(
         name=op_name(spec.name, "source"),
         job_name=op_name(spec.name, UPDATE),
         minimum_interval_seconds=declared.sensor_interval_s,
-        description="Ask for a run when files of the source appear, change or vanish.",
+        description="Ask for a run when files of the source appear, change or vanish, or the "
+        "collection is declared otherwise.",
     )
     def source(
         context: dg.SensorEvaluationContext, workspace: dg.ResourceParam[WorkspaceIOManager]
     ) -> dg.SensorResult | dg.SkipReason:
         found = {one.uri: one.identity for one in list_sources(spec.sources)}
         seen = SourceCursor.of(context.cursor)
-        listing = digest(found)
-        if listing == seen.listing:
+        now = SourceCursor(
+            listing=digest(found), declaration=digest(spec.described()), runs=seen.runs + 1
+        )
+        declared_anew = seen.declaration not in {"", now.declaration}
+        if now.listing == seen.listing and not declared_anew:
             return dg.SkipReason(f"{len(found)} files, as at the last look")
-        now = SourceCursor(listing=listing, runs=seen.runs + 1)
         taken = workspace.workspace().stage(spec.name, RAW).latest()
         request = dg.RunRequest(
-            run_key=f"{spec.name}:{now.runs}:{listing}",
+            run_key=f"{spec.name}:{now.runs}:{digest(now.listing, now.declaration)}",
             tags={
                 **SourceChange.between(taken, found).tags(),
+                **({f"{_TAG}/declaration": "changed"} if declared_anew else {}),
                 **range_tags(spec.bands or ()),
             },
         )

@@ -59,7 +59,9 @@ class FactKeeper:
         }
 
     def _add_records(self, rows: pa.Table) -> None:
-        self._months.update(_counts(pc.strftime(rows["datetime"], format="%Y-%m")))
+        months = rows["datetime"].to_numpy().astype("datetime64[M]")
+        for month, count in zip(*np.unique(months, return_counts=True), strict=True):
+            self._months[str(month)] += int(count)
         span = pc.min_max(rows["datetime"])
         self._times += [f"{span[end].as_py():%Y-%m-%dT%H:%M:%S.%fZ}" for end in ("min", "max")]
         corners = [pc.struct_field(rows["bbox"], name).to_numpy() for name in _CORNERS]

@@ -11,22 +11,25 @@ from rasteret_assets.contract.columns import SOURCE_ROW
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.contract.tables import StageBatch
 from rasteret_assets.geo.antimeridian import cut_crossing, is_wide
-from rasteret_assets.geo.bounds import bbox_column, centres, lonlat_bounds
+from rasteret_assets.geo.bounds import Bounds, bbox_column, centres, lonlat_bounds
 from rasteret_assets.geo.footprints import footprints, wkb
 from rasteret_assets.geo.geoparquet import (
     EXTENSION_METADATA,
     EXTENSION_NAME,
+    GeometryForm,
     extension_of,
     geometry_form,
     parse_geo,
     storage_of,
 )
 from rasteret_assets.geo.hilbert import hilbert
+from rasteret_assets.geo.plain import plain_bounds
 from rasteret_assets.stages.assets import normalise_assets
 from rasteret_assets.stages.columns import passing, source_columns, values_of
 from rasteret_assets.stages.ids import id_text
 from rasteret_assets.stages.times import record_times
 
+_HALF_WORLD: Final = 180.0
 _BOX_SIZES: Final = (4, 6)
 """Members of a bounding box without and with heights; west comes first, east half way on."""
 
@@ -71,18 +74,15 @@ def remap(
     """
     columns = source_columns(rows.schema.names, spec)
     form = geometry_form(rows.schema.field(columns.geometry), parse_geo(geo, source))
-    if geometries is None:
-        geometries = footprints(values_of(rows, columns.geometry), form).geometries
     boxes = values_of(rows, columns.bbox)
-    if form.crs is None and boxes is not None:
-        geometries = cut_crossing(geometries, is_wide(geometries) & _crosses(boxes))
+    geometry, bounds = _placed(values_of(rows, columns.geometry), form, boxes, geometries)
     times = record_times(values_of(rows, columns.datetime), values_of(rows, columns.start_datetime))
     canonical = {
         "id": id_text(values_of(rows, columns.id)),
         "datetime": times.values,
-        "geometry": wkb(geometries),
+        "geometry": geometry,
         "assets": normalise_assets(values_of(rows, columns.assets)),
-        "bbox": bbox_column(lonlat_bounds(geometries)),
+        "bbox": bbox_column(bounds),
     }
     fields = [pa.field(name, values.type) for name, values in canonical.items()]
     arrays: list[pa.Array | pa.ChunkedArray] = list(canonical.values())
@@ -96,6 +96,28 @@ def remap(
     months, places = order_keys(table)
     order = np.lexsort((table[SOURCE_ROW].to_numpy(), places, months))
     return StageBatch(rows=table.take(pa.array(order)))
+
+
+def _placed(
+    column: pa.Array,
+    form: GeometryForm,
+    boxes: pa.Array | None,
+    geometries: NDArray[np.object_] | None,
+) -> tuple[pa.Array, Bounds]:
+    """Return the geometries as WKB in OGC:CRS84, and their bounds."""
+    plain = None if geometries is not None else plain_bounds(column, form)
+    crossing = None if boxes is None or form.crs is not None else _crosses(boxes)
+    if plain is not None and (crossing is None or not (_spans_wide(plain) & crossing).any()):
+        return column.cast(pa.binary()), plain
+    if geometries is None:
+        geometries = footprints(column, form).geometries
+    if crossing is not None:
+        geometries = cut_crossing(geometries, is_wide(geometries) & crossing)
+    return wkb(geometries), lonlat_bounds(geometries)
+
+
+def _spans_wide(bounds: Bounds) -> NDArray[np.bool_]:
+    return bounds[:, 2] - bounds[:, 0] > _HALF_WORLD
 
 
 def order_keys(rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.uint32]]:

@@ -18,6 +18,7 @@ from rasteret_assets.contract.tables import StageBatch
 from rasteret_assets.errors import ProblemCode
 from rasteret_assets.geo.footprints import Footprints, footprints
 from rasteret_assets.geo.geoparquet import GeoMetadata, geometry_form, parse_geo
+from rasteret_assets.geo.plain import plain_bounds
 from rasteret_assets.stages.assets import normalise_assets, usable
 from rasteret_assets.stages.columns import SourceColumns, source_columns, values_of
 from rasteret_assets.stages.ids import IdState, id_text
@@ -70,13 +71,13 @@ def validate(
     flags = {code.value: faults[code] for code in ROW_FAULTS}
     table = pa.table({ROW: np.arange(batch.num_rows, dtype=np.int64), **flags})
     kept = ROW_FLAGS.validate(table, lazy=True)[ROW]
-    geometries = facts.footprints.geometries
+    geometries = None if facts.footprints is None else facts.footprints.geometries
     if len(kept) == batch.num_rows:
         return StageBatch(rows=batch, geometries=geometries)
+    if geometries is not None:
+        geometries = geometries[kept.to_numpy()]
     problems = _problems(batch, facts, flags, source)
-    return StageBatch(
-        rows=batch.take(kept), problems=problems, geometries=geometries[kept.to_numpy()]
-    )
+    return StageBatch(rows=batch.take(kept), problems=problems, geometries=geometries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,16 +88,19 @@ class _Facts:
     ids: pa.Array
     collections: pa.Array | None
     times: Times
-    footprints: Footprints
+    footprints: Footprints | None
+    """None where every polygon is plain, and so sound."""
     usable: NDArray[np.bool_]
 
     def faults(self) -> dict[ProblemCode, NDArray[np.bool_]]:
         """Return each fault, repeated ids aside, with the rows that have it."""
+        found = self.footprints
+        none = np.zeros(len(self.ids), np.bool_)
         return {
             ProblemCode.ID_MISSING: pc.is_null(self.ids).to_numpy(zero_copy_only=False),
             ProblemCode.TIME_MISSING: pc.is_null(self.times.values).to_numpy(zero_copy_only=False),
-            ProblemCode.GEOMETRY_MISSING: self.footprints.missing,
-            ProblemCode.GEOMETRY_INVALID: ~self.footprints.sound & ~self.footprints.missing,
+            ProblemCode.GEOMETRY_MISSING: none if found is None else found.missing,
+            ProblemCode.GEOMETRY_INVALID: none if found is None else ~found.sound & ~found.missing,
             ProblemCode.ASSETS_UNUSABLE: ~self.usable,
         }
 
@@ -115,6 +119,7 @@ def _facts(batch: pa.Table, spec: CollectionSpec, geo: GeoMetadata | None) -> _F
     if collections is not None and not is_text(collections.type):
         collections = None
     form = geometry_form(batch.schema.field(columns.geometry), geo)
+    geometry = values_of(batch, columns.geometry)
     times = record_times(
         values_of(batch, columns.datetime), values_of(batch, columns.start_datetime)
     )
@@ -123,7 +128,7 @@ def _facts(batch: pa.Table, spec: CollectionSpec, geo: GeoMetadata | None) -> _F
         ids=id_text(values_of(batch, columns.id)),
         collections=collections,
         times=times,
-        footprints=footprints(values_of(batch, columns.geometry), form),
+        footprints=None if plain_bounds(geometry, form) is not None else footprints(geometry, form),
         usable=usable(normalise_assets(values_of(batch, columns.assets))),
     )
 
@@ -173,9 +178,13 @@ def _time_details(batch: pa.Table, facts: _Facts, rows: NDArray[np.int64]) -> ND
     return said
 
 
-def _geometry_details(footprints: Footprints, rows: NDArray[np.int64]) -> NDArray[np.object_]:
+def _geometry_details(
+    footprints: Footprints | None, rows: NDArray[np.int64]
+) -> NDArray[np.object_]:
     """Return what is wrong with a geometry that could be decoded, blank elsewhere."""
     said = np.full(len(rows), "", object)
+    if footprints is None:
+        return said
     said[footprints.unfinite[rows]] = (
         "a coordinate is not finite, or has no place in longitude and latitude"
     )

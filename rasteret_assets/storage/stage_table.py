@@ -106,6 +106,8 @@ class StageTable:
                 among = slice(*np.searchsorted(here, [start, start + piece.num_rows]))
                 if among.start < among.stop:
                     yield conform(piece.take(here[among] - start), schema)
+                if among.stop == len(here):
+                    break
 
     def problems(self, fragment: Fragment | None = None) -> pa.Table:
         """Return what was set aside from `fragment`, or (None) from all of them."""

@@ -2,6 +2,7 @@
 
 import io
 from contextlib import ExitStack
+from functools import lru_cache
 from types import TracebackType
 from typing import Final, Self
 
@@ -71,6 +72,7 @@ def _options(schema: pa.Schema) -> dict[str, object]:
     }
 
 
+@lru_cache(maxsize=8)
 def _leaf_paths(schema: pa.Schema) -> list[str]:
     """Return the names of the Parquet columns of `schema`, as only its writer knows them."""
     file = io.BytesIO()

@@ -57,6 +57,12 @@ def collection_yaml(name: str, source: Path | str, **attributes: object) -> str:
     return "\n".join(["type: rasteret_assets.RecordTableCollection", "attributes:", *lines, ""])
 
 
+@pytest.fixture(autouse=True)
+def _no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A workspace that a test forgets to name is not the one in the home folder."""
+    monkeypatch.setenv("RASTERET_WORKSPACE", str(tmp_path / "stray"))
+
+
 @pytest.fixture
 def instance() -> Iterator[dg.DagsterInstance]:
     with dg.DagsterInstance.ephemeral() as instance:

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -21,8 +22,10 @@ from rasteret_assets.storage import (
     StageUpdate,
     list_sources,
 )
-from tests.assets.conftest import BANDS
+from tests.assets.conftest import BANDS, Archive
 from tests.assets.runs import Deployment
+
+STAGES = ("raw_table", "validated_table", "remapped_table", "band_headers/B04")
 
 
 def raw_plan(deployment: Deployment, base: Manifest | None) -> StageUpdate:
@@ -103,6 +106,20 @@ def test_inputs_are_opened_and_not_read(deployment: Deployment) -> None:
 
     assert run.success
     assert told == [4, list(BANDS), 4]
+
+
+def test_replaced_states_go_after_their_grace(deployment: Deployment, archive: Archive) -> None:
+    deployment.run(bands=["B04"])
+    archive.add(0, 6, "items.parquet")
+    deployment.run(bands=["B04"])
+    folders = [Path(deployment.root, ".stages/demo", stage) for stage in STAGES]
+    assert [len(list(folder.glob("_manifest-*"))) for folder in folders] == [2, 2, 2, 2]
+
+    config = {"resources": {"workspace": {"config": {"root": deployment.root, "grace_h": 0.0}}}}
+    assert deployment.run(bands=["B04"], config=config).success
+
+    assert [len(list(folder.glob("_manifest-*"))) for folder in folders] == [1, 1, 1, 1]
+    assert [len(list(folder.glob("*.parquet"))) for folder in folders] == [1, 1, 1, 2]
 
 
 def test_stages_are_kept_under_any_fsspec_url(deployment: Deployment) -> None:

@@ -3,6 +3,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dagster as dg
+import pyarrow.compute as pc
 import pytest
 
 from rasteret_assets.api import load
@@ -127,6 +128,23 @@ def test_a_listing_that_comes_back_is_a_change_of_its_own(
 
     keys = [tick.requests[0].run_key for tick in (first, second, third)]
     assert len(set(keys)) == 3
+
+
+def test_a_collection_that_is_declared_otherwise_is_brought_up_to_date(
+    watched: Deployment,
+) -> None:
+    first = look(watched, None)
+    execute(watched, first.requests[0], "demo__update")
+    cloudless = replace(watched.declared.spec, filter_expr=pc.field("eo:cloud_cover") < 5)
+    otherwise = replace(watched, declared=replace(watched.declared, spec=cloudless))
+
+    tick = look(otherwise, first.cursor)
+
+    (request,) = tick.requests
+    assert request.tags["rasteret_assets/declaration"] == "changed"
+    assert execute(otherwise, request, "demo__update").success
+    assert load("demo", workspace_dir=watched.root).count_rows() == 1
+    assert not look(otherwise, tick.cursor).requests
 
 
 def test_a_tick_that_is_repeated_asks_under_the_same_key(watched: Deployment) -> None:
