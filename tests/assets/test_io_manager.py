@@ -1,3 +1,4 @@
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 
 from rasteret_assets.api import load
 from rasteret_assets.assets import WorkspaceIOManager
+from rasteret_assets.assets.enrichment import Enrichment
 from rasteret_assets.assets.names import stage_key
 from rasteret_assets.assets.outputs import CollectionPlan, StagePlan
 from rasteret_assets.collection import Collection
@@ -136,3 +138,25 @@ def test_the_environment_names_the_workspace_when_a_run_starts(
     manager = WorkspaceIOManager()
     monkeypatch.setenv("RASTERET_WORKSPACE", deployment.root)
     assert manager.workspace().root == deployment.root
+
+
+def test_headers_that_another_run_commits_meanwhile_are_not_fetched_twice(
+    deployment: Deployment, archive: Archive
+) -> None:
+    deployment.run(stages=["raw_table", "validated_table", "remapped_table"])
+    work = Enrichment(
+        spec=deployment.declared.spec,
+        workspace=deployment.workspace,
+        resource=deployment.enrichment,
+        log=logging.getLogger("test"),
+    )
+    made = work.assemble(["B04"], work.fetch(work.plan(["B04"]).chunks))
+    deployment.run(bands=["B04"])  # commits the same chunks first
+    archive.gets()
+
+    store = deployment.workspace.stage("demo", "band_headers", "B04")
+    plan = made.plans["B04"].plan(store.latest())
+
+    assert plan.base_generation == 1
+    assert store.commit(plan).generation == 1  # nothing is new
+    assert archive.gets() == 0

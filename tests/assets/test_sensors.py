@@ -15,13 +15,6 @@ from tests.rig.http_server import Fault
 
 
 @pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """Schedules find their instance again by where it is stored."""
-    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
-        yield instance
-
-
-@pytest.fixture
 def watched(deployment: Deployment, archive: Archive) -> Deployment:
     """A collection of the whole source folder, its bands declared, with a retry schedule."""
     return replace(
@@ -39,6 +32,13 @@ class Tick:
     skipped: str | None
 
 
+@pytest.fixture
+def scheduled(watched: Deployment, tmp_path: Path) -> Iterator[Deployment]:
+    """The same with an instance on disk: schedules find theirs by where it is stored."""
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        yield replace(watched, instance=instance)
+
+
 def look(deployment: Deployment, cursor: str | None, sensor: str = "demo__source") -> Tick:
     """One tick of a sensor."""
     definitions = deployment.definitions
@@ -54,7 +54,7 @@ def look(deployment: Deployment, cursor: str | None, sensor: str = "demo__source
     )
 
 
-def scheduled(deployment: Deployment) -> Tick:
+def look_at_schedule(deployment: Deployment) -> Tick:
     """One tick of the retry schedule."""
     definitions = deployment.definitions
     with dg.build_schedule_context(
@@ -175,25 +175,25 @@ def test_bands_that_were_found_are_enriched_by_a_second_run(
 
 
 def test_the_schedule_tries_headers_again_that_may_have_healed(
-    watched: Deployment, archive: Archive
+    scheduled: Deployment, archive: Archive
 ) -> None:
     archive.server.always("001/B08.tif", Fault(status=503))
     archive.server.always("002/B04.tif", Fault(status=404))
-    watched.run(bands=BANDS)
+    scheduled.run(bands=BANDS)
     archive.server.always("001/B08.tif", None)
     archive.gets()
 
-    tick = scheduled(watched)
+    tick = look_at_schedule(scheduled)
 
     (request,) = tick.requests
     assert request.tags["rasteret_assets/retry"] == "B08: 1"
-    assert execute(watched, request, "demo__headers").success
+    assert execute(scheduled, request, "demo__headers").success
     assert archive.gets() == 1
-    codes = load("demo", workspace_dir=watched.root).problems["code"].to_pylist()
+    codes = load("demo", workspace_dir=scheduled.root).problems["code"].to_pylist()
     assert codes == ["not_found"]
 
 
-def test_the_schedule_asks_for_nothing_when_nothing_can_heal(watched: Deployment) -> None:
-    watched.run(bands=BANDS)
-    tick = scheduled(watched)
+def test_the_schedule_asks_for_nothing_when_nothing_can_heal(scheduled: Deployment) -> None:
+    scheduled.run(bands=BANDS)
+    tick = look_at_schedule(scheduled)
     assert tick.skipped == "no header has failed that may have healed"
