@@ -11,6 +11,7 @@ from rasteret_assets.errors import ConfigError
 from rasteret_assets.fetch import HeaderFetcher
 from rasteret_assets.locations import locate
 from rasteret_assets.pipeline.chunks import Chunk, ChunkDone, HeaderPlan, plan_headers
+from rasteret_assets.pipeline.collector import seldom_collected
 from rasteret_assets.pipeline.headers import ChunkContext, fetch_chunk
 from rasteret_assets.pipeline.known import Known
 from rasteret_assets.storage import Manifest, Workspace
@@ -116,7 +117,7 @@ def enrich(  # what, where to, and how hard
         return done
 
     workers = _workers(chunks, fetch)
-    with ThreadPoolExecutor(workers, thread_name_prefix="enrich") as pool:
+    with seldom_collected(), ThreadPoolExecutor(workers, thread_name_prefix="enrich") as pool:
         futures: list[Future[ChunkDone]] = []
         try:
             with HeaderFetcher(fetch, table_is_remote=remote) as fetcher:
