@@ -12,7 +12,7 @@ from rasteret_assets.contract.bands import BAND_METADATA
 from rasteret_assets.tiff import FileIdentity, Header, band_structs, derive_band
 from tests.rig.flavours import FLAVOURS, write_flavour
 from tests.rig.headers import parse, struct_of
-from tests.rig.tiff_builder import build, image
+from tests.rig.tiff_builder import build, changed, image
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +98,12 @@ def test_big_endian_numbers_carry_their_order_in_dtype(kind: str, headers: list[
     }
     at = [flavour.name for flavour in FLAVOURS].index(names[kind])
     assert struct_of(headers[at])["dtype"] == kind
+
+
+def test_packed_bits_and_lerc_know_no_byte_order() -> None:
+    for tag, value in ((258, 12), (259, 34887)):
+        entries = changed(changed(image(), 258, values=[16]), tag, values=[value])
+        assert struct_of(parse(build(entries, order=">")))["dtype"] == "uint16"
 
 
 def test_a_derived_band_equals_the_one_from_the_header(headers: list[Header]) -> None:

@@ -237,6 +237,27 @@ def test_a_tile_may_end_where_the_file_does_and_not_a_byte_later() -> None:
     )
 
 
+@pytest.mark.parametrize("planes", [1, 2])
+def test_byte_counts_left_out_are_those_of_whole_strips_and_the_last_ones_rows(planes: int) -> None:
+    entries = changed(without(image(40, 50), 322, 323, 324, 325), 277, values=[planes])
+    entries += [
+        Entry(tag=273, kind=LONG, values=[4] * 2 * planes),
+        Entry(tag=278, kind=LONG, values=[32]),
+        Entry(tag=284, kind=SHORT, values=[2]),
+    ]
+    entries.sort(key=lambda entry: entry.tag)
+    header = parse(build(entries, gap=2000))
+    assert header.byte_counts.tolist() == [40 * 32, 40 * 18] * planes
+
+
+def test_a_color_map_counts_only_for_palette_images() -> None:
+    entries = changed(image(), 320, kind=SHORT, values=list(range(768)))
+    assert struct_of(parse(build(entries)))["palette"] is None
+    colored = struct_of(parse(build(changed(entries, 262, values=[3]))))
+    assert colored["palette"] == list(range(768))
+    assert colored["color_interpretation"] == "palette"
+
+
 def test_overviews_are_given_largest_first() -> None:
     below = [image(side, side, tiles=1, subfile_type=1) for side in (8, 32, 16)]
     struct = struct_of(parse(build(image(), *below)))
