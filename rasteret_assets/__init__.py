@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rasteret_assets.api import build_from_table, load
+    from rasteret_assets.api import as_collection, build_from_table, load
     from rasteret_assets.assets import RecordTableCollection
     from rasteret_assets.collection import Collection
     from rasteret_assets.contract.settings import BuildSettings, FetchSettings, HeaderBudget
@@ -20,6 +20,7 @@ _HOMES = {
     "FetchSettings": "rasteret_assets.contract.settings",
     "HeaderBudget": "rasteret_assets.contract.settings",
     "RecordTableCollection": "rasteret_assets.assets",
+    "as_collection": "rasteret_assets.api",
     "build_from_table": "rasteret_assets.api",
     "load": "rasteret_assets.api",
 }
@@ -30,6 +31,7 @@ __all__ = [
     "FetchSettings",
     "HeaderBudget",
     "RecordTableCollection",
+    "as_collection",
     "build_from_table",
     "load",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from rasteret_assets.collection import Collection, open_collection
+from rasteret_assets.collection import Collection, as_collection, open_collection
 from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retry
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.contract.tables import Report
@@ -17,6 +17,8 @@ from rasteret_assets.errors import ConfigError, RasteretAssetsError
 from rasteret_assets.pipeline import build
 from rasteret_assets.stages import parse_filter
 from rasteret_assets.storage import Workspace
+
+__all__ = ["as_collection", "build_from_table", "load"]
 
 _UNNAMED = "collection"
 
@@ -108,10 +110,10 @@ def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
     settings = settings or BuildSettings()
     if name is None:
         folder = _Folder()
-        workspace = Workspace(folder.path)
+        workspace = Workspace(folder.path, settings)
         build(spec, workspace, fetch=fetch, settings=settings, retry=Retry(retry), report=report)
         return open_collection(workspace.collection(spec.name), keeps=folder)
-    workspace = Workspace(workspace_dir)
+    workspace = Workspace(workspace_dir, settings)
     if not (force or update) and _is_there(spec, workspace):
         return open_collection(workspace.collection(spec.name))
     new = not workspace.has(spec.name)

@@ -1,5 +1,6 @@
 """The handle of a stored Collection."""
 
-from rasteret_assets.collection.handle import Collection, open_collection
+from rasteret_assets.collection.handle import Collection
+from rasteret_assets.collection.opening import as_collection, open_collection
 
-__all__ = ["Collection", "open_collection"]
+__all__ = ["Collection", "as_collection", "open_collection"]

@@ -1,48 +1,50 @@
 """The Collection: an immutable view of stored records and the headers of their bands."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, Unpack
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-import xarray as xr
-from numpy.typing import NDArray
 
 from rasteret_assets import reads
+from rasteret_assets.collection import choosing, summary
+from rasteret_assets.collection.choosing import BBox, Geometries
 from rasteret_assets.collection.description import Description
-from rasteret_assets.collection.summary import Summary, summarize
-from rasteret_assets.contract.bands import BAND_SUFFIX
+from rasteret_assets.collection.origin import Origin
+from rasteret_assets.collection.pixels import PixelReads, TimeRange
+from rasteret_assets.collection.view import View, band_column, bands_of
 from rasteret_assets.contract.columns import NAME_KEY
 from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.errors import ReadError
 from rasteret_assets.geo.crs import LONLAT
-from rasteret_assets.reads import AreaLike, ReadArguments
+from rasteret_assets.reads import AreaLike
 from rasteret_assets.stages import parse_filter
-from rasteret_assets.storage import CollectionStore
 
-BBox = tuple[float, float, float, float]
-"""Left, bottom, right, top in degrees of longitude and latitude."""
+T = TypeVar("T")
 
-Day = str | date | datetime
+_OF_READS = ("id", "datetime", "geometry", "proj:epsg", "crs")
+"""Columns that reads look at, besides headers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
-class Collection:
+class Collection(PixelReads):
     """Records with, for each band, where the tiles of its pixels lie.
 
-    A view: `where`, `subset` and the like return another one and read nothing. Rows are read
-    by `dataset`, pixels by the `get_…` methods.
+    A view: `where`, `subset` and `head` return another one and read nothing. Rows are read by
+    `dataset` and the Arrow stream, pixels by the `get_…` methods. What a method reads is one
+    state of the Collection: if a commit has replaced files since it was opened, the newest.
     """
 
-    store: CollectionStore
-    """Where it lies."""
+    origin: Origin
+    """Where it comes from."""
     whole: ds.Dataset
-    """All its records."""
-    chosen: pc.Expression | None = None
-    """Which of them this view has; None means all."""
+    """All its records, as they were when it was opened."""
+    view: View = field(default_factory=View)
+    """Which of them are looked at."""
     keeps: object = None
     """Whatever must live as long as the files do."""
 
@@ -50,147 +52,147 @@ class Collection:
     def name(self) -> str:
         """What the Collection is called."""
         said = (self.whole.schema.metadata or {}).get(NAME_KEY)
-        folder = self.store.url.rstrip("/").rsplit("/", 1)[-1]
-        return said.decode() if said else folder.removesuffix("_records")
+        folder = self.origin.url.rstrip("/").rsplit("/", 1)[-1]
+        return said.decode() if said else folder.removesuffix(".parquet").removesuffix("_records")
 
     @property
     def path(self) -> str:
-        """The folder it lies in."""
-        return self.store.url
+        """The folder or file it lies in; empty for what is in memory."""
+        return self.origin.url
 
     @property
     def dataset(self) -> ds.Dataset:
-        """The records as a `pyarrow.dataset.Dataset`, opened lazily."""
-        return self.whole if self.chosen is None else self.whole.filter(self.chosen)
+        """The records as a `pyarrow.dataset.Dataset`, opened lazily.
+
+        Its files are those of the state that the Collection was opened in: once a commit has
+        replaced them, reading raises FileNotFoundError; `load` the Collection again.
+        """
+        return self.view.of(self.whole)
 
     @property
     def schema(self) -> pa.Schema:
         """Columns and types of `dataset`."""
-        return self.whole.schema
+        return self.view.schema(self.whole.schema)
 
     @property
     def bands(self) -> list[str]:
-        """The bands that have headers, in the order of their columns."""
-        return [
-            name.removesuffix(BAND_SUFFIX)
-            for name in self.schema.names
-            if name.endswith(BAND_SUFFIX)
-        ]
+        """The bands that have headers, in the order of their columns, or of `subset(bands=)`."""
+        return bands_of(self.schema) if self.view.bands is None else list(self.view.bands)
 
     @property
     def problems(self) -> pa.Table:
         """Rows and headers set aside while building: see the schema contract."""
-        return self.store.problems()
+        return self.origin.problems()
+
+    @property
+    def crs(self) -> set[str]:
+        """The CRSs of the bands' pixels, as `EPSG:32633` or WKT."""
+        bands = [column for band in self.bands if (column := band_column(band, self.schema))]
+        return self.read(lambda rows: summary.crs_of(rows, bands))
+
+    @property
+    def bounds(self) -> BBox | None:
+        """Left, bottom, right, top of the footprints in degrees; None without records.
+
+        All longitudes, if one crosses the antimeridian.
+        """
+        return self.read(lambda rows: summary.summarize(rows, {})).bounds
+
+    @property
+    def time_range(self) -> tuple[datetime, datetime] | None:
+        """Times of the first and last record; None without records."""
+        return self.read(lambda rows: summary.summarize(rows, {})).time_range
 
     def count_rows(self) -> int:
         """Return the number of records."""
-        return int(self.dataset.count_rows())
+        return self.read(lambda rows: int(rows.count_rows()))
 
     def __len__(self) -> int:
         return self.count_rows()
 
     def where(self, condition: pc.Expression | str) -> "Collection":
-        """Return the records that meet `condition`: an Arrow expression, or CQL2 text."""
+        """Return the records that meet `condition`: an Arrow expression, or CQL2 text.
+
+        Raises
+        ------
+        ConfigError
+            If it cannot be understood, or does not suit the columns.
+        """
         found = parse_filter(condition) if isinstance(condition, str) else condition
-        return replace(self, chosen=found if self.chosen is None else self.chosen & found)
+        sound = choosing.checked(found, self.whole.schema)
+        return replace(self, view=self.view.where(sound))
+
+    def head(self, n: int = 5) -> "Collection":
+        """Return the first `n` records, in the order they are stored in."""
+        if n < 0:
+            msg = f"n is {n}; a number of records is 0 or more"
+            raise ReadError(msg)
+        return replace(self, view=self.view.head(n))
 
     def subset(
         self,
         *,
         bbox: BBox | None = None,
-        date_range: tuple[Day, Day] | None = None,
+        geometries: AreaLike | None = None,
+        geometry_crs: object = LONLAT,
+        date_range: TimeRange | None = None,
         cloud_cover_lt: float | None = None,
+        bands: Sequence[str] | None = None,
+        split: str | Sequence[str] | None = None,
     ) -> "Collection":
         """Return the records that meet every condition given.
+
+        Files and row groups that hold none of them are not read, where `bbox`, the folders of
+        months, or the statistics of a column can tell.
 
         Parameters
         ----------
         bbox
-            Footprint boxes that touch this one; with left > right it crosses the antimeridian.
-        date_range
-            First and last day or moment, both included.
-        cloud_cover_lt
-            `eo:cloud_cover` below this, in percent.
-        """
-        conditions = []
-        if date_range is not None:
-            conditions.append(_between(*date_range))
-        if cloud_cover_lt is not None:
-            conditions.append(ds.field("eo:cloud_cover") < cloud_cover_lt)
-        if bbox is not None:
-            conditions.append(_touching(bbox))
-        view = self
-        for condition in conditions:
-            view = view.where(condition)
-        return view
-
-    def get_xarray(
-        self,
-        geometries: AreaLike | None = None,
-        bands: Sequence[str] | None = None,
-        *,
-        geometry_crs: object = LONLAT,
-        time_range: tuple[Day, Day] | None = None,
-        fetch: FetchSettings | None = None,
-        **arguments: Unpack[ReadArguments],
-    ) -> xr.Dataset:
-        """Return pixels as an `xarray.Dataset` of (time, y, x), a variable per band.
-
-        Parameters
-        ----------
+            Left, bottom, right, top in degrees: records whose own box touches it. With left >
+            right it crosses the antimeridian.
         geometries
-            A box (left, bottom, right, top), or geometries of any kind: see `reads.get_xarray`,
-            which also says what the other arguments mean. None takes whole scenes.
-        bands
-            Asset keys; every band by default.
+            Records whose footprint meets one of them: anything that `get_xarray` takes.
         geometry_crs
             CRS of `geometries`.
-        time_range
-            First and last day or moment, both included.
-        fetch
-            Limits on requests.
+        date_range
+            First and last day or moment, both included; None leaves a side open.
+        cloud_cover_lt
+            `eo:cloud_cover` below this, in percent; records that say none are left out.
+        bands
+            Asset keys: of other bands, headers are neither shown nor read.
+        split
+            Value, or values, of the column `split`.
 
         Raises
         ------
         ReadError
-            If the request cannot be met; the message says why and what to do.
-        FetchError, TiffError
-            If a file cannot be read.
+            If an area, date or band is none.
+        ConfigError
+            If the column that a condition is about is missing.
         """
-        table, wanted = self._index(geometries, bands, geometry_crs, time_range)
-        return reads.get_xarray(
-            table,
-            bands=wanted,
-            geometries=geometries,
-            geometry_crs=geometry_crs,
-            access=self._access(fetch),
-            **arguments,
-        )
-
-    def get_numpy(
-        self,
-        geometries: AreaLike | None = None,
-        bands: Sequence[str] | None = None,
-        *,
-        geometry_crs: object = LONLAT,
-        time_range: tuple[Day, Day] | None = None,
-        fetch: FetchSettings | None = None,
-        **arguments: Unpack[ReadArguments],
-    ) -> NDArray[Any]:  # Any: the type of the pixels
-        """Return the pixels of `get_xarray` as an array (time, band, y, x)."""
-        table, wanted = self._index(geometries, bands, geometry_crs, time_range)
-        return reads.get_numpy(
-            table,
-            bands=wanted,
-            geometries=geometries,
-            geometry_crs=geometry_crs,
-            access=self._access(fetch),
-            **arguments,
-        )
+        conditions = []
+        if date_range is not None:
+            conditions.append(choosing.between(*date_range, self.whole))
+        if cloud_cover_lt is not None:
+            conditions.append(ds.field("eo:cloud_cover") < cloud_cover_lt)
+        if split is not None:
+            conditions.append(choosing.one_of("split", split))
+        if bbox is not None:
+            conditions.append(choosing.touching(choosing.checked_box(bbox)))
+        if geometries is not None:
+            found = choosing.lonlat_geometries(geometries, geometry_crs)
+            conditions.append(choosing.meeting(found))
+        view = self
+        for condition in conditions:
+            view = view.where(condition)
+        if bands is None:
+            return view
+        return replace(view, view=view.view.of_bands(bands, self.whole.schema))
 
     def summary(self) -> dict[str, object]:
         """Return what the Collection holds, as JSON values."""
-        found = self._summary()
+        columns = {band: band_column(band, self.schema) or "" for band in self.bands}
+        found = self.read(lambda rows: summary.summarize(rows, columns))
         codes = pc.value_counts(self.problems["code"])
         return {
             "name": self.name,
@@ -211,103 +213,62 @@ class Collection:
 
     def __repr__(self) -> str:
         bands = ", ".join(self.bands) or "not enriched"
-        return (
-            f"<Collection {self.name}: {self.count_rows():,} records, bands {bands}; {self.path}>"
-        )
+        said = f"<Collection {self.name}: {self.count_rows():,} records, bands {bands}"
+        return f"{said}; {self.path}>" if self.path else f"{said}>"
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Give the records to any library that speaks Arrow's C stream interface."""
-        reader = self.dataset.scanner().to_reader()
+        reader = self.read(partial(_stream, keeps=self.keeps))
         return reader.__arrow_c_stream__(requested_schema)
 
-    def _index(
-        self,
-        geometries: AreaLike | None,
-        bands: Sequence[str] | None,
-        geometry_crs: object,
-        time_range: tuple[Day, Day] | None,
-    ) -> tuple[pa.Table, list[str]]:
-        """Return the records a read is about, with what it needs of them, and its bands."""
-        wanted = self.bands if bands is None else list(bands)
-        view = self.subset(
-            bbox=None if geometries is None else reads.lonlat_bounds(geometries, geometry_crs),
-            date_range=time_range,
-        )
-        named = [f"{band.partition('[')[0]}{BAND_SUFFIX}" for band in wanted]
-        missing = [
-            band for band, name in zip(wanted, named, strict=True) if name not in self.schema.names
-        ]
-        if missing or not wanted:
-            msg = f"{self.name}: no band {missing or ''} among {self.bands}; enrich it first"
-            raise ReadError(msg)
-        columns = ["id", "datetime", "geometry", *dict.fromkeys(named)]
-        try:
-            return view.dataset.to_table(columns=columns), wanted
-        except FileNotFoundError:  # a commit has replaced the files: read the newest state
-            newest = replace(view, whole=self.store.open())
-            return newest.dataset.to_table(columns=columns), wanted
+    def read(self, use: Callable[[ds.Dataset], T]) -> T:
+        """Return what `use` makes of `dataset`; once more of the newest, if files are gone.
 
-    def _access(self, fetch: FetchSettings | None) -> reads.Access:
+        Raises
+        ------
+        WorkspaceError
+            If files are missing still.
+        """
+        try:
+            return use(self.dataset)
+        except FileNotFoundError:
+            return self.origin.read(lambda whole: use(self.view.of(whole)))
+
+    def index_table(
+        self,
+        bands: Sequence[str] | None,
+        geometries: Geometries | None,
+        time_range: TimeRange | None,
+    ) -> tuple[pa.Table, list[str]]:
+        """Return the records near `geometries` with what a read needs, and the bands meant.
+
+        Raises
+        ------
+        ReadError
+            If a band has no headers.
+        """
+        view = self.subset(bands=self.bands if bands is None else bands, date_range=time_range)
+        if geometries is not None:
+            view = view.where(choosing.near(geometries))
+        wanted = view.bands
+        named = {band_column(band, self.schema): None for band in wanted}
+        columns = [name for name in _OF_READS if name in self.schema.names] + [*named]
+        return view.read(lambda rows: rows.to_table(columns=columns)), wanted
+
+    def access(self, fetch: FetchSettings | None) -> reads.Access:
+        """Return how files are reached."""
         remote = "://" in self.path and not self.path.startswith("file:")
         return reads.Access(settings=fetch or FetchSettings(), table_is_remote=remote)
 
-    def _summary(self) -> Summary:
-        return summarize(self.dataset, self.bands)
 
+def _stream(rows: ds.Dataset, keeps: object) -> pa.RecordBatchReader:
+    """Return the rows as they are scanned; the first are read at once."""
+    batches = rows.to_batches()
+    first = next(batches, None)
 
-def open_collection(store: CollectionStore, keeps: object = None) -> Collection:
-    """Return the Collection that lies in `store`.
+    def all_batches(_: object) -> Iterator[pa.RecordBatch]:
+        if first is not None:
+            yield first
+            yield from batches
 
-    Parameters
-    ----------
-    keeps
-        Lives as long as the Collection does: the temporary folder of one without a name.
-
-    Raises
-    ------
-    WorkspaceError
-        If there is none.
-    """
-    return Collection(store=store, whole=store.open(), keeps=keeps)
-
-
-def _between(first: Day, last: Day) -> pc.Expression:
-    """Return the condition on `datetime`; year and month let whole folders be passed over."""
-    start, stop = _moment(first, end=False), _moment(last, end=True)
-    if start > stop:
-        msg = f"date_range begins at {start} and ends before, at {stop}; swap them"
-        raise ReadError(msg)
-    folders = (ds.field("year") >= start.year) & (ds.field("year") <= stop.year)
-    kind = pa.timestamp("us", tz="UTC")
-    times = (ds.field("datetime") >= pa.scalar(start, kind)) & (
-        ds.field("datetime") <= pa.scalar(stop, kind)
-    )
-    return folders & times
-
-
-def _moment(day: Day, *, end: bool) -> datetime:
-    text_day = isinstance(day, str) and len(day) == len("2024-01-31")
-    whole_day = text_day or (isinstance(day, date) and not isinstance(day, datetime))
-    try:
-        found = datetime.fromisoformat(day) if isinstance(day, str) else day
-    except ValueError as error:
-        msg = f"{day!r} is no date; write 2024-01-31 or 2024-01-31T10:00:00Z"
-        raise ReadError(msg) from error
-    if not isinstance(found, datetime):
-        found = datetime(found.year, found.month, found.day, tzinfo=UTC)
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return found + timedelta(days=1, microseconds=-1) if whole_day and end else found
-
-
-def _touching(bbox: BBox) -> pc.Expression:
-    left, bottom, right, top = bbox
-    if left > right:
-        return _touching((left, bottom, 180.0, top)) | _touching((-180.0, bottom, right, top))
-    xmin, xmax = ds.field("bbox", "xmin"), ds.field("bbox", "xmax")
-    across = xmin > xmax
-    beside = (xmin <= right) & (xmax >= left)
-    return (
-        (ds.field("bbox", "ymin") <= top)
-        & (ds.field("bbox", "ymax") >= bottom)
-        & (beside | (across & ((xmin <= right) | (xmax >= left))))
-    )
+    return pa.RecordBatchReader.from_batches(rows.schema, all_batches(keeps))

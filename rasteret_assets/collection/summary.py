@@ -8,8 +8,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from rasteret_assets.contract.bands import BAND_SUFFIX
-
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
@@ -26,11 +24,14 @@ class Summary:
     """Band to the number of rows that have its header."""
 
 
-def summarize(dataset: ds.Dataset, bands: Sequence[str]) -> Summary:
-    """Return the summary of `dataset`; reads times, boxes and one number per band and row."""
+def summarize(dataset: ds.Dataset, bands: Mapping[str, str]) -> Summary:
+    """Return the summary of `dataset`; reads times, boxes and one number per band and row.
+
+    `bands` says which column has a band's headers.
+    """
     columns = {"datetime": ds.field("datetime")}
     columns.update({corner: ds.field("bbox", corner) for corner in _CORNERS})
-    widths = {f"width of {band}": ds.field(band + BAND_SUFFIX, "image_width") for band in bands}
+    widths = {f"width of {band}": ds.field(column, "image_width") for band, column in bands.items()}
     rows = 0
     counts = dict.fromkeys(bands, 0)
     extents: list[pa.Table] = []
@@ -69,3 +70,36 @@ def _extent(batch: pa.RecordBatch) -> pa.Table:
         "last": pc.max(batch.column(last)),
     }
     return pa.table({name: pa.array([value]) for name, value in values.items()})
+
+
+def crs_of(dataset: ds.Dataset, columns: Sequence[str]) -> set[str]:
+    """Return the CRSs that headers name; where none does, those that records name.
+
+    Parameters
+    ----------
+    columns
+        Those of headers.
+    """
+    said = {name: ds.field(name, "crs") for name in columns if _names_crs(dataset.schema, name)}
+    if found := _distinct(dataset, said):
+        return found
+    names = dataset.schema.names
+    if "crs" in names and (found := _distinct(dataset, {"crs": ds.field("crs")})):
+        return found
+    if "proj:epsg" not in names:
+        return set()
+    codes = _distinct(dataset, {"code": ds.field("proj:epsg").cast(pa.int64()).cast(pa.string())})
+    return {f"EPSG:{code}" for code in codes}
+
+
+def _names_crs(schema: pa.Schema, column: str) -> bool:
+    kind = schema.field(column).type
+    return kind.get_field_index("crs") >= 0
+
+
+def _distinct(dataset: ds.Dataset, columns: Mapping[str, ds.Expression]) -> set[str]:
+    found: set[str] = set()
+    for batch in dataset.to_batches(columns=dict(columns)) if columns else ():
+        for column in batch.columns:
+            found.update(one.as_py() for one in pc.unique(column) if one.is_valid)
+    return found

@@ -19,12 +19,15 @@ Bounds = NDArray[np.float64]
 TOLERANCE: Final = 1e-6
 """Degrees (0.1 m) by which a vertex may miss, or pass, the edge of the world."""
 
+_HALF_WORLD: Final = 180.0
+
 
 def lonlat_bounds(geometries: NDArray[np.object_]) -> Bounds:
     """Return the box of each geometry, nan where there is none, within the world's edges.
 
     A geometry cut at the antimeridian, with a part on either side of it, gets the box that
-    crosses it where that one is the narrower. Others, however wide, get xmin < xmax: a
+    crosses it where that one is narrower, and narrower than half the world: so a filter can
+    tell crossing boxes by the signs of their edges. Others, however wide, get xmin < xmax: a
     polygon from -180 to 180 is the whole world.
     """
     bounds = np.asarray(shapely.bounds(geometries), np.float64)
@@ -45,7 +48,8 @@ def _crossing(geometries: NDArray[np.object_], bounds: Bounds) -> Bounds:
     right = np.full(len(bounds), -np.inf)
     np.fmin.at(left, row, west + turn)
     np.fmax.at(right, row, east + turn)
-    narrower = right - left < bounds[:, 2] - bounds[:, 0]
+    width = right - left
+    narrower = (width < bounds[:, 2] - bounds[:, 0]) & (width < _HALF_WORLD)
     found = bounds.copy()
     found[narrower, 0] = left[narrower]
     found[narrower, 2] = right[narrower] - 360

@@ -274,19 +274,3 @@ def _from_arrow(value: ArrowStream | ArrowArray, crs: str) -> tuple[Geometries, 
         msg = f"the Arrow array of {column.type} holds no geometries that can be read: {error}"
         raise ReadError(msg) from error
     return np.concatenate([np.empty(0, object), *(one.geometries for one in decoded)]), named
-
-
-def lonlat_bounds(geometries: AreaLike, geometry_crs: object) -> Bounds:
-    """Return the box around `geometries` in degrees; left > right across the antimeridian.
-
-    Raises
-    ------
-    ReadError
-        As `area_of` does.
-    """
-    area = area_of(geometries, geometry_crs).to(LONLAT)
-    left, bottom, right, top = area.bounds
-    if not area.crosses:
-        return left, bottom, right, top
-    halves = shapely.bounds(area.geometries)
-    return float(halves[:, 0].max()), bottom, float(halves[:, 2].min()), top

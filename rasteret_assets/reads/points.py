@@ -79,7 +79,7 @@ def sample_points(  # noqa: PLR0913  # a public door owes its callers names
     if taken := {*bands, "record_id", "record_datetime"} & set(rows.schema.names):
         msg = f"the points have columns {sorted(taken)} already; rename them"
         raise ReadError(msg)
-    area = _area_of(rows, geometry_crs)
+    area = points_area(rows, geometry_crs)
     selection = select(table, bands, area, options)
     work = _Points(selection.records, area, options)
     failed = read_records(selection.records, work, options, access or Access())
@@ -90,8 +90,14 @@ def sample_points(  # noqa: PLR0913  # a public door owes its callers names
     return work.each_record(rows, bands)
 
 
-def _area_of(rows: pa.Table, crs: object) -> Area:
-    """Return the points as an area; each geometry is one point."""
+def points_area(rows: pa.Table, crs: object) -> Area:
+    """Return the points of a table as an area; each geometry is one point.
+
+    Raises
+    ------
+    ReadError
+        If there are none, or other geometries.
+    """
     names = rows.schema.names
     if "geometry" in names:
         area = area_of(rows["geometry"], crs)

@@ -1,0 +1,53 @@
+"""Where Collections come from: a store, or rows that a caller has."""
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from rasteret_assets.collection.handle import Collection
+from rasteret_assets.collection.origin import Given, check_ready
+from rasteret_assets.contract.columns import NAME_KEY
+from rasteret_assets.reads import ArrowStream
+from rasteret_assets.storage import CollectionStore
+
+
+def open_collection(store: CollectionStore, keeps: object = None) -> Collection:
+    """Return the Collection that lies in `store`.
+
+    Parameters
+    ----------
+    keeps
+        Lives as long as the Collection does: the temporary folder of one without a name.
+
+    Raises
+    ------
+    WorkspaceError
+        If there is none.
+    """
+    return Collection(origin=store, whole=store.open(), keeps=keeps)
+
+
+def as_collection(rows: ds.Dataset | ArrowStream, *, name: str | None = None) -> Collection:
+    """Return rows that came from a Collection, and were changed since, as a Collection.
+
+    Nothing is fetched or written.
+
+    Parameters
+    ----------
+    rows
+        A `pyarrow.dataset.Dataset`, which stays lazy, or a table of any Arrow library, with
+        `id`, `datetime`, `geometry` (WKB), `bbox` (a struct) and, to read pixels,
+        `{band}_metadata` columns.
+    name
+        What to call it; by default what the metadata of the schema says.
+
+    Raises
+    ------
+    TableError
+        If a column is missing, or of another type.
+    """
+    whole = rows if isinstance(rows, ds.Dataset) else ds.dataset(pa.table(rows))
+    check_ready(whole.schema)
+    if name is not None:
+        metadata = {**(whole.schema.metadata or {}), NAME_KEY: name.encode()}
+        whole = whole.replace_schema(whole.schema.with_metadata(metadata))
+    return Collection(origin=Given(dataset=whole), whole=whole)

@@ -1,0 +1,202 @@
+"""The methods of a Collection that read pixels."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Unpack
+
+import pyarrow as pa
+import xarray as xr
+from numpy.typing import NDArray
+
+from rasteret_assets import reads
+from rasteret_assets.collection.choosing import Day, Geometries, lonlat_geometries
+from rasteret_assets.contract.settings import FetchSettings
+from rasteret_assets.errors import ConfigError
+from rasteret_assets.geo.crs import LONLAT
+from rasteret_assets.reads import AreaLike, ReadArguments
+from rasteret_assets.reads.options import MAX_BYTES
+
+if TYPE_CHECKING:
+    import geopandas
+
+TimeRange = tuple[Day | None, Day | None]
+
+
+class PixelReads(ABC):
+    """Reading pixels of records that a subclass chooses."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def index_table(
+        self,
+        bands: Sequence[str] | None,
+        geometries: Geometries | None,
+        time_range: TimeRange | None,
+    ) -> tuple[pa.Table, list[str]]:
+        """Return the records near `geometries` with what a read needs, and the bands meant."""
+
+    @abstractmethod
+    def access(self, fetch: FetchSettings | None) -> reads.Access:
+        """Return how files are reached."""
+
+    def get_xarray(
+        self,
+        geometries: AreaLike | None = None,
+        bands: Sequence[str] | None = None,
+        *,
+        geometry_crs: object = LONLAT,
+        time_range: TimeRange | None = None,
+        fetch: FetchSettings | None = None,
+        **arguments: Unpack[ReadArguments],
+    ) -> xr.Dataset:
+        """Return pixels as an `xarray.Dataset` of (time, y, x), a variable per band.
+
+        Parameters
+        ----------
+        geometries
+            A box (left, bottom, right, top), or geometries of any kind: see `reads.get_xarray`,
+            which also says what the other arguments mean. None takes whole scenes.
+        bands
+            Asset keys; every band by default.
+        geometry_crs
+            CRS of `geometries`.
+        time_range
+            First and last day or moment, both included; None leaves a side open.
+        fetch
+            Limits on requests.
+
+        Raises
+        ------
+        ReadError
+            If the request cannot be met; the message says why and what to do.
+        FetchError, TiffError
+            If a file cannot be read.
+        """
+        table, wanted = self._rows(geometries, geometry_crs, bands, time_range)
+        return reads.get_xarray(
+            table,
+            bands=wanted,
+            geometries=geometries,
+            geometry_crs=geometry_crs,
+            access=self.access(fetch),
+            **arguments,
+        )
+
+    def get_numpy(
+        self,
+        geometries: AreaLike | None = None,
+        bands: Sequence[str] | None = None,
+        *,
+        geometry_crs: object = LONLAT,
+        time_range: TimeRange | None = None,
+        fetch: FetchSettings | None = None,
+        **arguments: Unpack[ReadArguments],
+    ) -> NDArray[Any]:  # Any: the type of the pixels
+        """Return the pixels of `get_xarray` as an array (time, band, y, x)."""
+        table, wanted = self._rows(geometries, geometry_crs, bands, time_range)
+        return reads.get_numpy(
+            table,
+            bands=wanted,
+            geometries=geometries,
+            geometry_crs=geometry_crs,
+            access=self.access(fetch),
+            **arguments,
+        )
+
+    def get_gdf(  # noqa: PLR0913  # a public door owes its callers names
+        self,
+        geometries: AreaLike,
+        bands: Sequence[str] | None = None,
+        *,
+        geometry_crs: object = LONLAT,
+        time_range: TimeRange | None = None,
+        stats: Sequence[str] | None = None,
+        all_touched: bool = False,
+        apply_scale: bool = False,
+        on_error: Literal["raise", "skip"] = "raise",
+        on_drift: Literal["raise", "refresh", "skip"] = "raise",
+        max_bytes: int = MAX_BYTES,
+        fetch: FetchSettings | None = None,
+    ) -> "geopandas.GeoDataFrame":
+        """Return a GeoDataFrame with a row for each geometry and record that has pixels of it.
+
+        See `reads.zones.get_gdf` for the arguments: `stats` are such as "mean" and "p95", and
+        None gives the pixels themselves.
+
+        Raises
+        ------
+        ConfigError
+            If GeoPandas is not installed.
+        ReadError, FetchError, TiffError
+            As `get_xarray` does.
+        """
+        try:
+            from rasteret_assets.reads import zones  # noqa: PLC0415  # GeoPandas is optional
+        except ModuleNotFoundError as error:
+            if error.name != "geopandas":
+                raise
+            msg = "get_gdf needs GeoPandas: pip install 'rasteret-assets[geopandas]'"
+            raise ConfigError(msg) from error
+        table, wanted = self._rows(geometries, geometry_crs, bands, time_range)
+        return zones.get_gdf(
+            table,
+            bands=wanted,
+            geometries=geometries,
+            geometry_crs=geometry_crs,
+            stats=stats,
+            all_touched=all_touched,
+            apply_scale=apply_scale,
+            on_error=on_error,
+            on_drift=on_drift,
+            max_bytes=max_bytes,
+            access=self.access(fetch),
+        )
+
+    def sample_points(  # noqa: PLR0913  # a public door owes its callers names
+        self,
+        points: reads.ArrowStream,
+        bands: Sequence[str] | None = None,
+        *,
+        geometry_crs: object = LONLAT,
+        time_range: TimeRange | None = None,
+        mosaic: Literal["first", "last"] | None = "last",
+        apply_scale: bool = False,
+        on_error: Literal["raise", "skip"] = "raise",
+        on_drift: Literal["raise", "refresh", "skip"] = "raise",
+        fetch: FetchSettings | None = None,
+    ) -> pa.Table:
+        """Return the table of points with a column per band: the pixel that each lies in.
+
+        See `reads.sample_points` for the arguments: `points` is any Arrow table with a
+        `geometry` column, or with x and y, lon and lat, or longitude and latitude.
+
+        Raises
+        ------
+        ReadError, FetchError, TiffError
+            As `get_xarray` does; also if the points have columns of the bands' names.
+        """
+        rows = points if isinstance(points, pa.Table) else pa.table(points)
+        area = reads.points_area(rows, geometry_crs).to(LONLAT)
+        table, wanted = self.index_table(bands, area.geometries, time_range)
+        return reads.sample_points(
+            table,
+            rows,
+            bands=wanted,
+            geometry_crs=geometry_crs,
+            mosaic=mosaic,
+            apply_scale=apply_scale,
+            on_error=on_error,
+            on_drift=on_drift,
+            access=self.access(fetch),
+        )
+
+    def _rows(
+        self,
+        geometries: AreaLike | None,
+        crs: object,
+        bands: Sequence[str] | None,
+        time_range: TimeRange | None,
+    ) -> tuple[pa.Table, list[str]]:
+        area = None if geometries is None else lonlat_geometries(geometries, crs)
+        return self.index_table(bands, area, time_range)
