@@ -5,6 +5,7 @@ A check whose threshold is declared stops the run where it fails; the others war
 """
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Final
 
 import dagster as dg
@@ -152,8 +153,7 @@ def _collection_checks(declared: DeclaredCollection) -> dg.AssetChecksDefinition
                 for band, count in lagging.items()
             ),
         )
-        dataset = store.open()
-        findings = [crs_disagreements(dataset, band) for band in inputs.headers]
+        findings = [store.read(partial(crs_disagreements, band=band)) for band in inputs.headers]
         worst = max(findings, key=lambda one: one.count, default=Finding(count=0, ids=()))
         yield _warning(CRS, worst, "records name another CRS than a file's header")
 

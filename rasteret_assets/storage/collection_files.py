@@ -7,7 +7,9 @@ with any ending. What is staged therefore begins with `_` and does not end in `.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +30,7 @@ _OURS: Final = re.compile(
 )
 _UNFINISHED: Final = re.compile(r"\.(?:_part-|_manifest-|problems-)[\w.-]+\.tmp")
 _TRIES: Final = 3
+_WRITERS: Final = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +39,16 @@ class MonthFile:
 
     year: int
     month: int
-    tables: Iterable[pa.Table]
-    """Taken once, written as they come; without rows, there is no file."""
+    tables: Sequence[pa.Table]
+    """Without rows, there is no file."""
+
+    @property
+    def nbytes(self) -> int:
+        """Decoded bytes of its rows."""
+        return sum(table.nbytes for table in self.tables)
 
 
-def write_month(
+def _write_month(
     fs: AbstractFileSystem,
     folder: str,
     draft: MonthFile,
@@ -73,6 +81,36 @@ def write_month(
         month=draft.month,
         rows=sink.rows,
     )
+
+
+def write_months(
+    fs: AbstractFileSystem,
+    folder: str,
+    drafts: Iterable[MonthFile],
+    generation: int,
+    schema: pa.Schema,
+    settings: BuildSettings,
+    written: list[str],
+) -> Iterator[CollectionFile]:
+    """Write files, a few small ones side by side, and yield them in order.
+
+    `written` gets their paths, come what may.
+    """
+    with ThreadPoolExecutor(_WRITERS) as pool:
+        pending: deque[tuple[int, Future[CollectionFile | None]]] = deque()
+        for at, draft in enumerate(drafts):
+            while pending and draft.nbytes + sum(n for n, _ in pending) > settings.file_bytes // 4:
+                yield from _made(pending.popleft()[1])
+            arguments = (fs, folder, draft, (generation, at), schema, settings, written)
+            pending.append((draft.nbytes, pool.submit(_write_month, *arguments)))
+        for _, done in pending:
+            yield from _made(done)
+
+
+def _made(done: Future[CollectionFile | None]) -> Iterator[CollectionFile]:
+    file = done.result()
+    if file is not None:
+        yield file
 
 
 def write_problems(

@@ -18,7 +18,7 @@ from rasteret_assets.storage.collection_files import (
     present,
     settle,
     unfinished,
-    write_month,
+    write_months,
     write_problems,
 )
 from rasteret_assets.storage.collection_manifests import (
@@ -223,10 +223,9 @@ class CollectionStore:
         fs, folder = self._commits.place()
         generation = update.base_generation + 1
         files = _kept(update, base)
-        for at, draft in enumerate(update.write):
-            number = (generation, at)
-            made = write_month(fs, folder, draft, number, update.schema, self.settings, written)
-            files += [] if made is None else [made]
+        files += write_months(
+            fs, folder, update.write, generation, update.schema, self.settings, written
+        )
         files.sort(key=lambda file: (file.year, file.month))  # stable: files stay as written
         problem_files, digest = write_problems(
             fs, folder, update.problems, generation, self.settings, written

@@ -107,7 +107,7 @@ def test_two_runs_at_once_leave_a_collection_with_both_their_bands(
             pool.map(lambda band: demo.materialize(select, "--partition", band), ("B04", "B08"))
         )
 
-    assert [run.returncode for run in runs] == [0, 0], [run.stderr for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], [run.stderr[-4000:] for run in runs]
     assert load("demo", workspace_dir=demo.workspace).bands == ["B04", "B08"]
     assert archive.gets() == 4
 
