@@ -154,14 +154,13 @@ def test_of_committers_at_the_same_time_one_wins_and_nothing_of_it_is_lost(
 ) -> None:
     start = threading.Barrier(4)
 
-    def meet(source: str) -> Iterator[pa.Table]:
-        yield rows(source, 0, 5)
+    def meet(source: str) -> Iterator[MonthFile]:
+        yield MonthFile(year=2024, month=1, tables=[rows(source, 0, 5)])
         start.wait(30)
 
     def commit(number: int) -> CollectionManifest | None:
-        part = MonthFile(year=2024, month=1, tables=meet(f"s{number}"))
         try:
-            return store.commit(collection_update(part, bad=1))
+            return store.commit(replace(collection_update(bad=1), write=meet(f"s{number}")))
         except CommitConflictError:
             return None
 
@@ -186,10 +185,11 @@ def test_whoever_globs_sees_the_old_state_until_the_new_one_is_complete(
         assert as_pyarrow_opens(local.url) == old
         assert ids(local) == old
 
-    def watched(source: str) -> Iterator[pa.Table]:
-        for at in range(3):
+    def watched() -> Iterator[MonthFile]:
+        for number in (1, 2):
             look()
-            yield rows(source, at, at + 1)
+            table = rows(f"new-{number}", 0, 3)
+            yield MonthFile(year=2024, month=number, tables=[table.slice(0, 1), table.slice(1)])
         look()
 
     def watched_problems() -> Iterator[pa.Table]:
@@ -197,11 +197,9 @@ def test_whoever_globs_sees_the_old_state_until_the_new_one_is_complete(
         yield problems("s", 3)
         look()
 
-    parts = [
-        MonthFile(year=2024, month=number, tables=watched(f"new-{number}")) for number in (1, 2)
-    ]
-    local.commit(replace(collection_update(*parts, base=1), problems=watched_problems()))
-    assert looks == 10
+    update = collection_update(base=1)
+    local.commit(replace(update, write=watched(), problems=watched_problems()))
+    assert looks == 5
     new = [f"new-{number}-{n}" for number in (1, 2) for n in range(3)]
     assert as_duckdb_globs(local.url) == as_pyarrow_opens(local.url) == ids(local) == new
 
