@@ -42,9 +42,10 @@ def crs_disagreements(records: ds.Dataset, band: str) -> Finding:
     """Return the records whose `proj:epsg` names another CRS than the header of `band`.
 
     Where one of both says nothing, or the header's CRS has no EPSG number, there is nothing to
-    disagree on.
+    disagree on; nor where the band is not in the Collection yet, since another run has just
+    fetched its headers.
     """
-    if _EPSG not in records.schema.names:
+    if not {_EPSG, band + BAND_SUFFIX} <= set(records.schema.names):
         return Finding(count=0, ids=())
     columns = {
         "id": ds.field("id"),

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rasteret_assets.assets import DeclaredCollection
+from rasteret_assets.assets.scans import crs_disagreements
 from tests.assets.conftest import BANDS, Archive
 from tests.assets.runs import Deployment
 from tests.rig.http_server import Fault
@@ -120,6 +121,14 @@ def test_a_band_whose_headers_are_those_of_older_records_is_reported(
     assert evaluation.description == (
         "B08 lacks 5 records: run band_headers for it; B11 lacks 5 records: run band_headers for it"
     )
+
+
+def test_a_band_that_another_run_is_about_to_bring_disagrees_with_nothing(
+    deployment: Deployment,
+) -> None:
+    deployment.run(bands=["B04"])
+    dataset = deployment.workspace.collection("demo").open()
+    assert crs_disagreements(dataset, "B08").count == 0
 
 
 @pytest.mark.parametrize("name", ["max_set_aside", "min_coverage"])
