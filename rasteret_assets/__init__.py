@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rasteret_assets.api import as_collection, build_from_table, load
+    from rasteret_assets.api import as_collection, build_from_table, load, merge
     from rasteret_assets.assets import RecordTableCollection
     from rasteret_assets.collection import Collection
     from rasteret_assets.contract.settings import BuildSettings, FetchSettings, HeaderBudget
@@ -23,6 +23,7 @@ _HOMES = {
     "as_collection": "rasteret_assets.api",
     "build_from_table": "rasteret_assets.api",
     "load": "rasteret_assets.api",
+    "merge": "rasteret_assets.api",
 }
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "as_collection",
     "build_from_table",
     "load",
+    "merge",
 ]
 
 

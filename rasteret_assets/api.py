@@ -1,15 +1,13 @@
 """What users call: build a Collection from a table, or open one."""
 
 import os
-import shutil
-import tempfile
-import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.compute as pc
 
-from rasteret_assets.collection import Collection, as_collection, open_collection
+from rasteret_assets.collection import Collection, as_collection, merge, open_collection
+from rasteret_assets.collection.temporary import TemporaryFolder
 from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retry
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.contract.tables import Report
@@ -18,7 +16,7 @@ from rasteret_assets.pipeline import build
 from rasteret_assets.stages import parse_filter
 from rasteret_assets.storage import Workspace
 
-__all__ = ["as_collection", "build_from_table", "load"]
+__all__ = ["as_collection", "build_from_table", "load", "merge"]
 
 _UNNAMED = "collection"
 
@@ -109,7 +107,7 @@ def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
     fetch = fetch or FetchSettings(max_concurrent=max_concurrent, max_per_host=max_concurrent)
     settings = settings or BuildSettings()
     if name is None:
-        folder = _Folder()
+        folder = TemporaryFolder()
         workspace = Workspace(folder.path, settings)
         build(spec, workspace, fetch=fetch, settings=settings, retry=Retry(retry), report=report)
         return open_collection(workspace.collection(spec.name), keeps=folder)
@@ -143,14 +141,6 @@ def load(name_or_path: str | Path, *, workspace_dir: str | Path | None = None) -
         If there is none; the message names those there are.
     """
     return open_collection(Workspace(workspace_dir).find(str(name_or_path)))
-
-
-class _Folder:
-    """A temporary folder that goes when this object does, or the process ends."""
-
-    def __init__(self) -> None:
-        self.path = tempfile.mkdtemp(prefix="rasteret_assets-")
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 def _sources(uri: str | Path | Sequence[str | Path]) -> tuple[str, ...]:

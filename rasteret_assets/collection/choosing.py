@@ -123,12 +123,15 @@ def _in_unit(moment: datetime, kind: pa.DataType) -> pa.Scalar:
 
 
 def _has_month_folders(dataset: ds.Dataset) -> bool:
-    """Whether `year` and `month` are folders, and so follow from `datetime`."""
-    first = next(iter(dataset.get_fragments()), None)
-    if first is None:
+    """Whether `year` and `month` are folders of every file, and so follow from `datetime`."""
+    try:
+        expressions = [part.partition_expression for part in dataset.get_fragments()]
+    except ValueError:  # one that was filtered before it got here does not show its files
         return False
-    keys = ds.get_partition_keys(first.partition_expression)
-    return all(isinstance(keys.get(name), int) for name in PARTITION_COLUMNS)
+    folders = [ds.get_partition_keys(expression) for expression in expressions]
+    return bool(folders) and all(
+        isinstance(keys.get(name), int) for keys in folders for name in PARTITION_COLUMNS
+    )
 
 
 def _month_from(start: datetime) -> pc.Expression:

@@ -14,6 +14,7 @@ from rasteret_assets import reads
 from rasteret_assets.collection import choosing, summary
 from rasteret_assets.collection.choosing import BBox, Geometries
 from rasteret_assets.collection.description import Description
+from rasteret_assets.collection.foreign import read_index
 from rasteret_assets.collection.origin import Origin
 from rasteret_assets.collection.pixels import PixelReads, TimeRange
 from rasteret_assets.collection.view import View, band_column, bands_of
@@ -251,9 +252,12 @@ class Collection(PixelReads):
         if geometries is not None:
             view = view.where(choosing.near(geometries))
         wanted = view.bands
-        named = {band_column(band, self.schema): None for band in wanted}
-        columns = [name for name in _OF_READS if name in self.schema.names] + [*named]
-        return view.read(lambda rows: rows.to_table(columns=columns)), wanted
+        schema = view.schema
+        named = [column for band in wanted if (column := band_column(band, schema))]
+        columns = [name for name in _OF_READS if name in schema.names]
+        headers = list(dict.fromkeys(named))
+        table = view.read(lambda rows: read_index(rows, columns, headers, self.path))
+        return table, wanted
 
     def access(self, fetch: FetchSettings | None) -> reads.Access:
         """Return how files are reached."""

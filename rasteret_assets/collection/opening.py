@@ -6,6 +6,7 @@ import pyarrow.dataset as ds
 from rasteret_assets.collection.handle import Collection
 from rasteret_assets.collection.origin import Given, check_ready
 from rasteret_assets.contract.columns import NAME_KEY
+from rasteret_assets.contract.conform import conform
 from rasteret_assets.reads import ArrowStream
 from rasteret_assets.storage import CollectionStore
 
@@ -45,9 +46,29 @@ def as_collection(rows: ds.Dataset | ArrowStream, *, name: str | None = None) ->
     TableError
         If a column is missing, or of another type.
     """
-    whole = rows if isinstance(rows, ds.Dataset) else ds.dataset(pa.table(rows))
+    whole = rows if isinstance(rows, ds.Dataset) else ds.dataset(_filterable(pa.table(rows)))
     check_ready(whole.schema)
     if name is not None:
         metadata = {**(whole.schema.metadata or {}), NAME_KEY: name.encode()}
         whole = whole.replace_schema(whole.schema.with_metadata(metadata))
     return Collection(origin=Given(dataset=whole), whole=whole)
+
+
+def _filterable(table: pa.Table) -> pa.Table:
+    """Return the table without views of text and bytes, which Arrow cannot filter (Polars)."""
+    fields = [field.with_type(_plain(field.type)) for field in table.schema]
+    return conform(table, pa.schema(fields, metadata=table.schema.metadata))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_plain(kind.value_type)))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(kind.value_field.with_type(_plain(kind.value_type)))
+    return kind
