@@ -24,6 +24,8 @@ class StageBatch:
     geometries: NDArray[np.object_] | None = None
     """The rows' geometries in OGC:CRS84, where a stage has decoded them anyhow: the next one
     in the same process need not do so again."""
+    bounds: NDArray[np.float64] | None = None
+    """Left, bottom, right, top of each row, where it was seen that none needs decoding."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from rasteret_assets.errors import CommitConflictError, TableError
 from rasteret_assets.pipeline.chunks import header_updates
 from rasteret_assets.pipeline.enrich import HEADERS_STAGE, REMAPPED, bands_of, enrich, header_plan
 from rasteret_assets.pipeline.inputs import Inputs
+from rasteret_assets.pipeline.recent import RecentRecords
 from rasteret_assets.pipeline.tables import straight_update
 from rasteret_assets.pipeline.zipping import collection_update
 from rasteret_assets.storage import (
@@ -50,7 +51,8 @@ def build(  # what, where to, and how
     SourceError, TableError, ConfigError
         Before anything is committed.
     """
-    remapped = remap_sources(spec, workspace, settings, fresh=fresh)
+    recent = RecentRecords(settings.batch_bytes)
+    remapped = remap_sources(spec, workspace, settings, fresh=fresh, recent=recent)
     if spec.enrich:
         bands = bands_of(spec, remapped)
         enrich_bands(
@@ -63,19 +65,24 @@ def build(  # what, where to, and how
             fresh=fresh,
             report=report,
         )
-    return zip_collection(spec, workspace, settings)
+    return zip_collection(spec, workspace, settings, recent)
 
 
 def remap_sources(
-    spec: CollectionSpec, workspace: Workspace, settings: BuildSettings, *, fresh: bool
+    spec: CollectionSpec,
+    workspace: Workspace,
+    settings: BuildSettings,
+    *,
+    fresh: bool,
+    recent: RecentRecords,
 ) -> Manifest:
     """Commit the remapped records of every source file and return their manifest."""
     sources = list_sources(spec.sources)
 
     def plan(base: Manifest | None) -> StageUpdate:
         if base is None or not fresh:
-            return straight_update(spec, sources, base, settings)
-        update = straight_update(spec, sources, None, settings)
+            return straight_update(spec, sources, base, settings, recent)
+        update = straight_update(spec, sources, None, settings, recent)
         return replace(update, base_generation=base.generation)
 
     def check(manifest: Manifest) -> None:
@@ -134,18 +141,23 @@ def enrich_bands(  # what, where to, and how
 
 
 def zip_collection(
-    spec: CollectionSpec, workspace: Workspace, settings: BuildSettings
+    spec: CollectionSpec,
+    workspace: Workspace,
+    settings: BuildSettings,
+    recent: RecentRecords | None = None,
 ) -> CollectionManifest:
     """Commit the Collection that the newest records and headers make."""
     store = workspace.collection(spec.name)
     return replanned(
         lambda: store.commit(
-            collection_update(open_inputs(spec, workspace), store.latest(), settings)
+            collection_update(open_inputs(spec, workspace, recent), store.latest(), settings)
         )
     )
 
 
-def open_inputs(spec: CollectionSpec, workspace: Workspace) -> Inputs:
+def open_inputs(
+    spec: CollectionSpec, workspace: Workspace, recent: RecentRecords | None = None
+) -> Inputs:
     """Return the newest records and headers of the collection."""
     return Inputs(
         spec=spec,
@@ -154,6 +166,7 @@ def open_inputs(spec: CollectionSpec, workspace: Workspace) -> Inputs:
             band: workspace.stage(spec.name, HEADERS_STAGE, band).open()
             for band in workspace.bands(spec.name)
         },
+        recent=recent,
     )
 
 

@@ -1,7 +1,7 @@
 """Records and headers by row number, from whichever fragments hold them."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +89,11 @@ class Gatherer:
     def _keys_of(self, fragment: Fragment) -> _Keys:
         """Return the sort keys of a fragment's rows, the last used of them from memory."""
         if fragment.id not in self._keys:
-            batches = self._inputs.remapped.batches(fragment, columns=_KEY_COLUMNS)
+            at_hand = self._inputs.recent_rows(fragment)
+            if at_hand is not None:
+                batches: Iterable[pa.Table] = [at_hand]
+            else:
+                batches = self._inputs.remapped.batches(fragment, columns=_KEY_COLUMNS)
             keys = [order_keys(batch) for batch in batches]
             months, values = (np.concatenate(part) for part in zip(*keys, strict=True))
             self._keys[fragment.id] = (months, values)
@@ -102,7 +106,11 @@ class Gatherer:
 
     def _take(self, fragment: Fragment, rows: np.ndarray) -> pa.Table:
         """Return rows of one fragment, ascending, with their headers."""
-        records = self._inputs.remapped.take(fragment, rows)
+        at_hand = self._inputs.recent_rows(fragment)
+        if at_hand is not None:
+            records = at_hand.take(rows)
+        else:
+            records = self._inputs.remapped.take(fragment, rows)
         source = pa.repeat(fragment.source, records.num_rows)
         records = conform(records.append_column(SOURCE_FILE, source), self._records)
         headers = {}

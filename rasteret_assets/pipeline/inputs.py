@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import pyarrow as pa
+
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.pipeline.chunks import header_fingerprint
+from rasteret_assets.pipeline.recent import RecentRecords
 from rasteret_assets.storage import Fragment, StageTable
 
 
@@ -16,6 +19,8 @@ class Inputs:
     remapped: StageTable
     headers: Mapping[str, StageTable]
     """Every band enriched so far, in the order of their columns."""
+    recent: RecentRecords | None = None
+    """What this process has remapped itself."""
 
     _of: Mapping[str, Mapping[str, Fragment]] = field(init=False, repr=False)
 
@@ -35,6 +40,12 @@ class Inputs:
     def fragments(self) -> list[Fragment]:
         """The records' fragments, by source file."""
         return sorted(self.remapped.manifest.fragments, key=lambda one: one.source)
+
+    def recent_rows(self, fragment: Fragment) -> pa.Table | None:
+        """Return the records of `fragment` if they are at hand, and need not be read."""
+        if self.recent is None:
+            return None
+        return self.recent.rows(fragment, self.remapped.schema)
 
     def header_fragment(self, band: str, of: Fragment) -> Fragment | None:
         """Return the headers of `band` for the records of fragment `of`, if there are any."""

@@ -5,7 +5,7 @@ returns the difference; nothing is read or written until the update is committed
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +13,7 @@ import pyarrow as pa
 from rasteret_assets.contract.settings import BuildSettings
 from rasteret_assets.contract.spec import CollectionSpec, digest, expression_digest
 from rasteret_assets.contract.tables import StageBatch
+from rasteret_assets.pipeline.recent import RecentRecords
 from rasteret_assets.stages import FactKeeper, IdState, check_source, remap, validate
 from rasteret_assets.storage import (
     Fragment,
@@ -94,14 +95,19 @@ def straight_update(
     sources: Sequence[SourceFile],
     base: Manifest | None,
     settings: BuildSettings,
+    recent: RecentRecords,
 ) -> StageUpdate:
-    """Return what `remapped_table` becomes, straight from the sources, with no stage between."""
+    """Return what `remapped_table` becomes, straight from the sources, with no stage between.
+
+    `recent` gets to see the rows as they are made.
+    """
     work = [_Work.of(source.uri, source.identity) for source in sources]
     by_uri = {source.uri: source for source in sources}
 
     def run(todo: "_Work") -> Iterator[StageBatch]:
         scanned = _scanned(spec, by_uri[todo.source], settings, todo)
-        return _remapped(spec, _validated(spec, scanned, todo), settings, todo)
+        remapped = _remapped(spec, _validated(spec, scanned, todo), settings, todo)
+        return recent.watch(todo.source, todo.identity, remapped)
 
     return _update(work, fingerprints(spec).remapped, base, run)
 
@@ -206,7 +212,14 @@ def _remapped(
     work: _Work,
 ) -> Iterator[StageBatch]:
     for run in _runs(batches, settings.file_bytes):
-        remapped = remap(run.rows, spec, work.geo, work.source, geometries=run.geometries)
+        remapped = remap(
+            run.rows,
+            spec,
+            work.geo,
+            work.source,
+            geometries=run.geometries,
+            bounds=run.bounds,
+        )
         yield _with_earlier(run, remapped)
 
 
@@ -231,13 +244,15 @@ def _runs(batches: Iterable[StageBatch], most: int) -> Iterator[StageBatch]:
 
 def _joined(batches: Sequence[StageBatch]) -> StageBatch:
     decoded = [batch.geometries for batch in batches if batch.geometries is not None]
+    bounds = [batch.bounds for batch in batches if batch.bounds is not None]
     return StageBatch(
         rows=pa.concat_tables([batch.rows for batch in batches]),
         problems=pa.concat_tables([batch.problems for batch in batches]),
         geometries=np.concatenate(decoded) if len(decoded) == len(batches) else None,
+        bounds=np.concatenate(bounds) if len(bounds) == len(batches) else None,
     )
 
 
 def _with_earlier(before: StageBatch, after: StageBatch) -> StageBatch:
     problems = pa.concat_tables([before.problems, after.problems])
-    return StageBatch(rows=after.rows, problems=problems, geometries=after.geometries)
+    return replace(after, problems=problems)

@@ -70,7 +70,7 @@ def _month_files(
     if not months:
         return
     counts = _rows_by_month(inputs)
-    per_row = _row_bytes(gatherer, months[0])
+    per_row = _row_bytes(inputs, gatherer, months[0])
     for group in _groups(months, counts, max(1, file_bytes // per_row)):
         places = gatherer.places(group)
         most = max(1, file_bytes // per_row)
@@ -109,7 +109,11 @@ def _rows_by_month(inputs: Inputs) -> dict[str, int]:
     return counts
 
 
-def _row_bytes(gatherer: Gatherer, month: str) -> int:
+def _row_bytes(inputs: Inputs, gatherer: Gatherer, month: str) -> int:
+    """Return the decoded bytes of a row, as facts have it, or (headers vary) a sample."""
+    if not inputs.headers:
+        rows = sum(fragment.rows for fragment in inputs.fragments)
+        return 1 + sum(fragment.facts["bytes"] for fragment in inputs.fragments) // rows
     sample = gatherer.gather(gatherer.places([month]).part(0, _SAMPLE_ROWS))
     return max(1, sample.nbytes // sample.num_rows)
 

@@ -23,6 +23,7 @@ class FactKeeper:
     """
 
     _rows: int = 0
+    _bytes: int = 0
     _problems: Counter[str] = field(default_factory=Counter)
     _months: Counter[str] = field(default_factory=Counter)
     _bounds: list[tuple[float, float, float, float]] = field(default_factory=list)
@@ -34,6 +35,7 @@ class FactKeeper:
     def add(self, batch: StageBatch) -> None:
         """Take the facts of one more batch."""
         self._rows += batch.rows.num_rows
+        self._bytes += batch.rows.nbytes
         self._problems.update(_counts(batch.problems["code"]))
         if batch.rows.num_rows and _is_remapped(batch.rows.schema):
             self._add_records(batch.rows)
@@ -41,14 +43,15 @@ class FactKeeper:
     def facts(self) -> dict[str, object]:
         """Return the facts so far, as JSON values.
 
-        `rows`; `problems` by code; `months`: rows by `2024-06`; `bounds`: left, bottom, right,
-        top in degrees, or null; `time_range`: first and last datetime as ISO 8601, or null;
-        `geometry_types` as GeoParquet spells them; `raster` and `other`: asset keys that are
+        `rows`; `bytes` they take when decoded; `problems` by code; `months`: rows by
+        `2024-06`; `bounds`: left, bottom, right, top in degrees, or null; `time_range`: first
+        and last datetime as ISO 8601, or null; `geometry_types` as GeoParquet spells them; `raster` and `other`: asset keys that are
         GeoTIFFs, and those that are not.
         """
         bounds = total_bounds(np.array(self._bounds, np.float64).reshape(-1, 4))
         return {
             "rows": self._rows,
+            "bytes": self._bytes,
             "problems": dict(sorted(self._problems.items())),
             "months": dict(sorted(self._months.items())),
             "bounds": None if bounds is None else list(bounds),

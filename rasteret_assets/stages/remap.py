@@ -41,6 +41,7 @@ def remap(
     source: str,
     *,
     geometries: NDArray[np.object_] | None = None,
+    bounds: Bounds | None = None,
 ) -> StageBatch:
     """Return `rows` with the canonical columns first and all else as it is.
 
@@ -50,8 +51,8 @@ def remap(
         What `validate` left of a batch.
     geo
         The `geo` key of the file's footer, None if it has none.
-    geometries
-        What `validate` decoded of these rows; None if it has to be decoded here.
+    geometries, bounds
+        What `validate` found of these rows' footprints; None if it has to be found here.
 
     Returns
     -------
@@ -75,14 +76,17 @@ def remap(
     columns = source_columns(rows.schema.names, spec)
     form = geometry_form(rows.schema.field(columns.geometry), parse_geo(geo, source))
     boxes = values_of(rows, columns.bbox)
-    geometry, bounds = _placed(values_of(rows, columns.geometry), form, boxes, geometries)
+    column = values_of(rows, columns.geometry)
+    if geometries is None and bounds is None:
+        bounds = plain_bounds(column, form)
+    geometry, box = _placed(column, form, boxes, geometries, bounds)
     times = record_times(values_of(rows, columns.datetime), values_of(rows, columns.start_datetime))
     canonical = {
         "id": id_text(values_of(rows, columns.id)),
         "datetime": times.values,
         "geometry": geometry,
         "assets": normalise_assets(values_of(rows, columns.assets)),
-        "bbox": bbox_column(bounds),
+        "bbox": bbox_column(box),
     }
     fields = [pa.field(name, values.type) for name, values in canonical.items()]
     arrays: list[pa.Array | pa.ChunkedArray] = list(canonical.values())
@@ -103,9 +107,9 @@ def _placed(
     form: GeometryForm,
     boxes: pa.Array | None,
     geometries: NDArray[np.object_] | None,
+    plain: Bounds | None,
 ) -> tuple[pa.Array, Bounds]:
     """Return the geometries as WKB in OGC:CRS84, and their bounds."""
-    plain = None if geometries is not None else plain_bounds(column, form)
     crossing = None if boxes is None or form.crs is not None else _crosses(boxes)
     if plain is not None and (crossing is None or not (_spans_wide(plain) & crossing).any()):
         return column.cast(pa.binary()), plain

@@ -73,11 +73,14 @@ def validate(
     kept = ROW_FLAGS.validate(table, lazy=True)[ROW]
     geometries = None if facts.footprints is None else facts.footprints.geometries
     if len(kept) == batch.num_rows:
-        return StageBatch(rows=batch, geometries=geometries)
-    if geometries is not None:
-        geometries = geometries[kept.to_numpy()]
-    problems = _problems(batch, facts, flags, source)
-    return StageBatch(rows=batch.take(kept), problems=problems, geometries=geometries)
+        return StageBatch(rows=batch, geometries=geometries, bounds=facts.bounds)
+    rows = kept.to_numpy()
+    return StageBatch(
+        rows=batch.take(kept),
+        problems=_problems(batch, facts, flags, source),
+        geometries=None if geometries is None else geometries[rows],
+        bounds=None if facts.bounds is None else facts.bounds[rows],
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +93,8 @@ class _Facts:
     times: Times
     footprints: Footprints | None
     """None where every polygon is plain, and so sound."""
+    bounds: NDArray[np.float64] | None
+    """Of plain polygons."""
     usable: NDArray[np.bool_]
 
     def faults(self) -> dict[ProblemCode, NDArray[np.bool_]]:
@@ -120,6 +125,7 @@ def _facts(batch: pa.Table, spec: CollectionSpec, geo: GeoMetadata | None) -> _F
         collections = None
     form = geometry_form(batch.schema.field(columns.geometry), geo)
     geometry = values_of(batch, columns.geometry)
+    bounds = plain_bounds(geometry, form)
     times = record_times(
         values_of(batch, columns.datetime), values_of(batch, columns.start_datetime)
     )
@@ -128,7 +134,8 @@ def _facts(batch: pa.Table, spec: CollectionSpec, geo: GeoMetadata | None) -> _F
         ids=id_text(values_of(batch, columns.id)),
         collections=collections,
         times=times,
-        footprints=None if plain_bounds(geometry, form) is not None else footprints(geometry, form),
+        footprints=footprints(geometry, form) if bounds is None else None,
+        bounds=bounds,
         usable=usable(normalise_assets(values_of(batch, columns.assets))),
     )
 

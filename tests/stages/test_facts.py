@@ -45,6 +45,7 @@ def test_facts_add_up_over_batches(make_records: MakeRecords) -> None:
     facts = keeper.facts()
     assert facts == {
         "rows": 3,
+        "bytes": sum(remap(part, SPEC, None, "f").rows.nbytes for part in (first, second)),
         "problems": {"geometry_invalid": 1, "id_missing": 2},
         "months": {"2023-12": 1, "2024-01": 1, "2024-02": 1},
         "bounds": [-180, -20, 180, 1],
