@@ -45,8 +45,8 @@ class FactKeeper:
 
         `rows`; `bytes` they take when decoded; `problems` by code; `months`: rows by
         `2024-06`; `bounds`: left, bottom, right, top in degrees, or null; `time_range`: first
-        and last datetime as ISO 8601, or null; `geometry_types` as GeoParquet spells them; `raster` and `other`: asset keys that are
-        GeoTIFFs, and those that are not.
+        and last datetime as ISO 8601, or null; `geometry_types` as GeoParquet spells them;
+        `raster` and `other`: asset keys that are GeoTIFFs, and those that are not.
         """
         bounds = total_bounds(np.array(self._bounds, np.float64).reshape(-1, 4))
         return {
