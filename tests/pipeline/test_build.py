@@ -16,14 +16,13 @@ from tests.rig.http_server import Fault
 from tests.rig.scenes import geotiff, read_with_gdal
 
 
-def _build(archive: Archive, workspace: Path, **arguments: Any) -> rasteret_assets.Collection:
-    found: dict[str, Any] = {
-        "name": "s2",
-        "enrich_cog": True,
-        "workspace_dir": workspace,
-        **arguments,
-    }
-    return rasteret_assets.build_from_table(str(archive.folder), **found)
+def _build(
+    archive: Archive,
+    workspace: Path,
+    **arguments: Any,  # noqa: ANN401  # those of build_from_table
+) -> rasteret_assets.Collection:
+    found = {"enrich_cog": True, "workspace_dir": workspace, **arguments}
+    return rasteret_assets.build_from_table(str(archive.folder), "s2", **found)
 
 
 def test_every_header_costs_one_request_and_no_other_file_is_asked_for(
