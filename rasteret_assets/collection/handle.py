@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from rasteret_assets import reads
 from rasteret_assets.collection import choosing, summary
 from rasteret_assets.collection.choosing import BBox, Geometries
 from rasteret_assets.collection.description import Description
+from rasteret_assets.collection.export import export_parquet
 from rasteret_assets.collection.foreign import read_index
 from rasteret_assets.collection.origin import Origin
 from rasteret_assets.collection.pixels import PixelReads, TimeRange
@@ -211,6 +213,22 @@ class Collection(PixelReads):
     def describe(self) -> Description:
         """Return what the Collection holds, for people: as text, or HTML in a notebook."""
         return Description(self.summary())
+
+    def export(self, path: str | Path) -> None:
+        """Write the records as GeoParquet and STAC GeoParquet 1.1, those near each other together.
+
+        Parameters
+        ----------
+        path
+            Local, `s3://` or `gs://`. One that ends in `.parquet` becomes one file, any other
+            a folder `year=…/month=…`. `load`, and the peer `rasteret`, open both.
+
+        Raises
+        ------
+        WorkspaceError
+            If there is something already, or storage fails; nothing stays then.
+        """
+        self.read(lambda rows: export_parquet(rows, str(path)))
 
     def __repr__(self) -> str:
         bands = ", ".join(self.bands) or "not enriched"
