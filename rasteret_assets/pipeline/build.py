@@ -158,13 +158,18 @@ def zip_collection(
 def open_inputs(
     spec: CollectionSpec, workspace: Workspace, recent: RecentRecords | None = None
 ) -> Inputs:
-    """Return the newest records and headers of the collection."""
+    """Return the newest records and headers of the collection.
+
+    Bands come in the order of `spec.bands`, then the others by name.
+    """
+    enriched = workspace.bands(spec.name)
+    declared = [band for band in spec.bands or () if band in enriched]
     return Inputs(
         spec=spec,
         remapped=workspace.stage(spec.name, REMAPPED).open(),
         headers={
             band: workspace.stage(spec.name, HEADERS_STAGE, band).open()
-            for band in workspace.bands(spec.name)
+            for band in dict.fromkeys([*declared, *enriched])
         },
         recent=recent,
     )
