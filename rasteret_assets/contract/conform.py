@@ -84,6 +84,7 @@ def _merge_fields(left: pa.Field, right: pa.Field) -> pa.Field:
 def _merge(left: pa.DataType, right: pa.DataType) -> pa.DataType:
     if left.equals(right):
         return left
+    left, right = _storage_of(left), _storage_of(right)
     if pa.types.is_null(left) or pa.types.is_null(right):
         return right if pa.types.is_null(left) else left
     if pa.types.is_struct(left) and pa.types.is_struct(right):
@@ -122,6 +123,11 @@ def _merge_numbers(left: pa.DataType, right: pa.DataType) -> pa.DataType:
     return max(signed, holding, key=lambda kind: kind.bit_width)
 
 
+def _storage_of(kind: pa.DataType) -> pa.DataType:
+    """Return what an extension type's values are; other types as they are."""
+    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+
+
 def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
     at = table.schema.get_field_index(field.name)
     if at < 0:
@@ -129,6 +135,9 @@ def _column(table: pa.Table, field: pa.Field) -> pa.ChunkedArray | pa.Array:
     column = table.column(at)
     if column.type.equals(field.type):
         return column
+    if isinstance(column.type, pa.BaseExtensionType):
+        storage = [chunk.storage for chunk in column.chunks]
+        column = pa.chunked_array(storage, column.type.storage_type)
     try:
         if not _needs_json(column.type, field.type):
             return column.cast(field.type)

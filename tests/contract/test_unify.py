@@ -158,3 +158,19 @@ def test_whatever_columns_hold_they_come_together(rows: list[object]) -> None:
         conformed = conform(table, schema)
         conformed.validate(full=True)
         assert conformed.schema == schema
+
+
+def test_an_extension_type_meets_its_plain_storage() -> None:
+    shapes = pa.array([b"\x01\x01"], pa.binary())
+    marked = pa.table(
+        {
+            "geometry": pa.ExtensionArray.from_storage(
+                pa.uuid(), pa.array([b"u" * 16], pa.binary(16))
+            )
+        }
+    )
+    plain = pa.table({"geometry": shapes})
+    schema = unify([marked.schema, plain.schema])
+    assert pa.types.is_binary(schema.field("geometry").type)
+    assert conform(marked, schema)["geometry"].to_pylist() == [b"u" * 16]
+    assert conform(plain, schema)["geometry"].to_pylist() == [b"\x01\x01"]
