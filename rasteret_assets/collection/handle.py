@@ -12,13 +12,15 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from rasteret_assets import reads
-from rasteret_assets.collection import choosing, summary
+from rasteret_assets.collection import choosing
 from rasteret_assets.collection.choosing import BBox, Geometries
-from rasteret_assets.collection.description import Description
+from rasteret_assets.collection.description import Description, json_of
+from rasteret_assets.collection.drawing import draw_map
 from rasteret_assets.collection.export import export_parquet
 from rasteret_assets.collection.foreign import read_index
 from rasteret_assets.collection.origin import Origin
 from rasteret_assets.collection.pixels import PixelReads, TimeRange
+from rasteret_assets.collection.summary import Summary, crs_of, summarize
 from rasteret_assets.collection.view import View, band_column, bands_of
 from rasteret_assets.contract.columns import NAME_KEY
 from rasteret_assets.contract.settings import FetchSettings
@@ -91,7 +93,7 @@ class Collection(PixelReads):
     def crs(self) -> set[str]:
         """The CRSs of the bands' pixels, as `EPSG:32633` or WKT."""
         bands = [column for band in self.bands if (column := band_column(band, self.schema))]
-        return self.read(lambda rows: summary.crs_of(rows, bands))
+        return self.read(lambda rows: crs_of(rows, bands))
 
     @property
     def bounds(self) -> BBox | None:
@@ -99,12 +101,12 @@ class Collection(PixelReads):
 
         All longitudes, if one crosses the antimeridian.
         """
-        return self.read(lambda rows: summary.summarize(rows, {})).bounds
+        return self.read(lambda rows: summarize(rows, {})).bounds
 
     @property
     def time_range(self) -> tuple[datetime, datetime] | None:
         """Times of the first and last record; None without records."""
-        return self.read(lambda rows: summary.summarize(rows, {})).time_range
+        return self.read(lambda rows: summarize(rows, {})).time_range
 
     def count_rows(self) -> int:
         """Return the number of records."""
@@ -194,25 +196,19 @@ class Collection(PixelReads):
 
     def summary(self) -> dict[str, object]:
         """Return what the Collection holds, as JSON values."""
-        columns = {band: band_column(band, self.schema) or "" for band in self.bands}
-        found = self.read(lambda rows: summary.summarize(rows, columns))
-        codes = pc.value_counts(self.problems["code"])
-        return {
-            "name": self.name,
-            "path": self.path,
-            "rows": found.rows,
-            "bands": self.bands,
-            "coverage": dict(found.coverage),
-            "bounds": None if found.bounds is None else list(found.bounds),
-            "time_range": None
-            if found.time_range is None
-            else [moment.isoformat() for moment in found.time_range],
-            "problems": {str(one["values"]): one["counts"].as_py() for one in codes},
-        }
+        return json_of(self, self._summary())
 
     def describe(self) -> Description:
         """Return what the Collection holds, for people: as text, or HTML in a notebook."""
-        return Description(self.summary())
+        found = self._summary()
+        return Description(json_of(self, found), found.months, partial(self._map, found.bounds))
+
+    def _summary(self) -> Summary:
+        columns = {band: band_column(band, self.schema) or "" for band in self.bands}
+        return self.read(lambda rows: summarize(rows, columns))
+
+    def _map(self, bounds: BBox | None) -> str:
+        return "" if bounds is None else self.read(partial(draw_map, bounds=bounds))
 
     def export(self, path: str | Path) -> None:
         """Write the records as GeoParquet and STAC GeoParquet 1.1, those near each other together.

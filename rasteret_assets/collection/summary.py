@@ -1,12 +1,15 @@
 """What a Collection holds, counted in one pass over its thin columns."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+from numpy.typing import NDArray
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
@@ -22,6 +25,8 @@ class Summary:
     time_range: tuple[datetime, datetime] | None
     coverage: Mapping[str, int]
     """Band to the number of rows that have its header."""
+    months: Mapping[str, int]
+    """`2024-06` to the number of its rows, in order; months without rows are left out."""
 
 
 def summarize(dataset: ds.Dataset, bands: Mapping[str, str]) -> Summary:
@@ -34,6 +39,7 @@ def summarize(dataset: ds.Dataset, bands: Mapping[str, str]) -> Summary:
     widths = {f"width of {band}": ds.field(column, "image_width") for band, column in bands.items()}
     rows = 0
     counts = dict.fromkeys(bands, 0)
+    months: Counter[str] = Counter()
     extents: list[pa.Table] = []
     for batch in dataset.to_batches(columns={**columns, **widths}):
         if not batch.num_rows:
@@ -43,15 +49,25 @@ def summarize(dataset: ds.Dataset, bands: Mapping[str, str]) -> Summary:
             width = batch.column(f"width of {band}")
             counts[band] += len(width) - width.null_count
         extents.append(_extent(batch))
+        months.update(_months(batch.column("datetime")))
     if not extents:
-        return Summary(rows=0, bounds=None, time_range=None, coverage=counts)
+        return Summary(rows=0, bounds=None, time_range=None, coverage=counts, months={})
     merged = _extent(pa.concat_tables(extents).combine_chunks().to_batches()[0]).to_pylist()[0]
     return Summary(
         rows=rows,
         bounds=(merged["xmin"], merged["ymin"], merged["xmax"], merged["ymax"]),
         time_range=(merged["first"], merged["last"]),
         coverage=counts,
+        months=dict(sorted(months.items())),
     )
+
+
+def _months(times: pa.Array) -> dict[str, int]:
+    moments = (
+        times.drop_null().cast(pa.timestamp("us")).to_numpy()
+    )  # strftime takes ten times as long
+    found, counts = np.unique(moments.astype("M8[M]"), return_counts=True)
+    return dict(zip(found.astype(str).tolist(), counts.tolist(), strict=True))
 
 
 def _extent(batch: pa.RecordBatch) -> pa.Table:
@@ -103,3 +119,10 @@ def _distinct(dataset: ds.Dataset, columns: Mapping[str, ds.Expression]) -> set[
         for column in batch.columns:
             found.update(one.as_py() for one in pc.unique(column) if one.is_valid)
     return found
+
+
+def boxes_of(dataset: ds.Dataset) -> NDArray[np.float64]:
+    """Return xmin, ymin, xmax, ymax of each row that has a box."""
+    columns = {corner: ds.field("bbox", corner).cast(pa.float64()) for corner in _CORNERS}
+    table = dataset.to_table(columns=columns).drop_null()
+    return np.stack([table[corner].to_numpy() for corner in _CORNERS], axis=1)
