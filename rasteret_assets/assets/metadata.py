@@ -10,6 +10,7 @@ import pyarrow as pa
 from rasteret_assets.assets.footprints import map_of
 from rasteret_assets.assets.sample import sample
 from rasteret_assets.pipeline.chunks import ChunkDone, ranges_of
+from rasteret_assets.pipeline.tables import SOURCE_ROWS_FACT
 from rasteret_assets.storage import CollectionManifest, CollectionStore, Fragment, StageTable
 
 Metadata = dict[str, Any]
@@ -21,15 +22,18 @@ _SAMPLE_ROWS = 5
 def stage_metadata(table: StageTable, rows_in: int | None, seconds: float) -> Metadata:
     """Return what the commit of a table stage says of itself.
 
-    Rows in and out, problems by code, files, seconds, columns and a few rows.
+    Rows in and out, problems by code, files, seconds, columns and a few rows. `rows_in` of
+    None means the rows of the source files.
     """
     fragments = table.manifest.fragments
     rows = table.count_rows()
+    if rows_in is None:
+        rows_in = sum(fragment.facts[SOURCE_ROWS_FACT] for fragment in fragments)
     return {
         "dagster/row_count": rows,
         "dagster/uri": table.url,
         "dagster/column_schema": column_schema(table.schema),
-        **({} if rows_in is None else {"rows_in": rows_in}),
+        "rows_in": rows_in,
         "rows_out": rows,
         **problem_metadata(stage_problems(fragments)),
         "source_files": len(fragments),

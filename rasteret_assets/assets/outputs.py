@@ -33,7 +33,7 @@ class StagePlan:
     committed: Callable[[Manifest], None] = accept
     """Told of the state once it is committed."""
     rows_in: int | None = None
-    """Rows that the stage is given, where that is known."""
+    """Rows that the stage is given; None means those of the source files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

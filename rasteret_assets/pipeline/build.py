@@ -65,7 +65,17 @@ def build(  # what, where to, and how
             fresh=fresh,
             report=report,
         )
-    return zip_collection(spec, workspace, settings, recent)
+    manifest = zip_collection(spec, workspace, settings, recent)
+    sweep(spec, workspace)
+    return manifest
+
+
+def sweep(spec: CollectionSpec, workspace: Workspace) -> None:
+    """Remove what replaced states and killed runs left, once a day has passed since."""
+    workspace.stage(spec.name, REMAPPED).sweep()
+    for band in workspace.bands(spec.name):
+        workspace.stage(spec.name, HEADERS_STAGE, band).sweep()
+    workspace.collection(spec.name).sweep()
 
 
 def remap_sources(

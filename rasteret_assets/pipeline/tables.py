@@ -30,6 +30,8 @@ VALIDATED_VERSION = 1
 REMAPPED_VERSION = 1
 """Raised when a stage's output would change for the same input."""
 
+SOURCE_ROWS_FACT = "source_rows"
+"""Fact of a fragment: rows of the source file, before filter and checks."""
 GEO_FACT = "geo"
 """Fact of a fragment: the source file's GeoParquet metadata, as its JSON text."""
 
@@ -120,15 +122,18 @@ class _Work:
     identity: str
     upstream: Fragment | None = None
     geo: str | None = None
+    source_rows: int | None = None
     facts: FactKeeper = field(default_factory=FactKeeper)
 
     @classmethod
     def of(cls, source: str, identity: str, upstream: Fragment | None = None) -> "_Work":
         geo = upstream.facts.get(GEO_FACT) if upstream else None
-        return cls(source, identity, upstream, geo if isinstance(geo, str) else None)
+        rows = upstream.facts.get(SOURCE_ROWS_FACT) if upstream else None
+        return cls(source, identity, upstream, geo, rows)
 
     def all_facts(self) -> Mapping[str, object]:
-        return {**self.facts.facts(), GEO_FACT: self.geo}
+        own = {GEO_FACT: self.geo, SOURCE_ROWS_FACT: self.source_rows}
+        return {**self.facts.facts(), **own}
 
 
 def _work_of(table: StageTable) -> list[_Work]:
@@ -190,6 +195,7 @@ def _scanned(
         source, columns=spec.columns, filter_expr=spec.filter_expr, settings=settings
     )
     check_source(scan.schema, spec, source.uri)
+    work.source_rows = scan.rows
     geo = scan.metadata.get(b"geo")
     work.geo = None if geo is None else geo.decode()
     for rows in scan.batches:

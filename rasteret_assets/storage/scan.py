@@ -28,6 +28,8 @@ class SourceScan:
     """The columns asked for, as the file has them, without `SOURCE_ROW`."""
     metadata: Mapping[bytes, bytes]
     """Key-value metadata of the Parquet footer: `geo`, `stac-geoparquet` and others."""
+    rows: int
+    """How many the file has, matching or not."""
     batches: Iterator[pa.Table]
     """The rows that match, in file order: the columns of `schema`, then `SOURCE_ROW`, the
     row's number in the file (int64). To be taken once."""
@@ -62,6 +64,7 @@ def scan_source(
     return SourceScan(
         schema=pa.schema([schema.field(name) for name in kept], metadata=schema.metadata),
         metadata=dict(reader.metadata.metadata or {}),
+        rows=reader.metadata.num_rows,
         batches=_guarded(source, rebatch(_rows(reader, kept, needed, filter_expr), settings)),
     )
 

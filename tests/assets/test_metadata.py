@@ -41,7 +41,7 @@ def result(deployment: Deployment, archive: Archive) -> dg.ExecuteInProcessResul
 @pytest.mark.parametrize(
     ("stage", "rows_in", "rows_out", "problems"),
     [
-        ("raw_table", None, 4, 0),
+        ("raw_table", 4, 4, 0),
         ("validated_table", 4, 3, 1),
         ("remapped_table", 3, 3, 1),
         ("collection", 3, 3, 2),
@@ -50,12 +50,12 @@ def result(deployment: Deployment, archive: Archive) -> dg.ExecuteInProcessResul
 def test_each_stage_tells_rows_in_and_out_and_problems(
     result: dg.ExecuteInProcessResult,
     stage: str,
-    rows_in: int | None,
+    rows_in: int,
     rows_out: int,
     problems: int,
 ) -> None:
     says = told(result, stage)
-    assert says.get("rows_in") == rows_in
+    assert says["rows_in"] == rows_in
     assert (says["rows_out"], says["dagster/row_count"]) == (rows_out, rows_out)
     assert says["problems"] == problems
     assert says["files"] >= 1
