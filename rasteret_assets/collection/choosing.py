@@ -206,14 +206,15 @@ def lonlat_geometries(geometries: AreaLike, crs: object) -> Geometries:
 def meeting(geometries: Geometries) -> pc.Expression:
     """Return the condition that a record's `geometry` has a point in common with `geometries`.
 
-    Footprints are decoded batch by batch while Arrow scans, of the row groups left by `near`.
+    Footprints are decoded while Arrow scans, batch by batch, and only those whose box is near.
     """
     wanted = shapely.union_all(shapely.make_valid(geometries))
-    footprint = ds.field("geometry").cast(_BINARY)
+    within = near(geometries)
+    nothing = pc.scalar(pa.scalar(None, _BINARY))
+    footprint = pc.if_else(within, ds.field("geometry").cast(_BINARY), nothing)
     area = pc.scalar(pa.scalar(shapely.to_wkb(wanted), _BINARY))
     # Arrow's documented, if underscored, way to a function of one's own in a filter.
-    met = pc.Expression._call(_MEETS, [footprint, area])  # noqa: SLF001
-    return near(geometries) & met
+    return within & pc.Expression._call(_MEETS, [footprint, area])  # noqa: SLF001
 
 
 def _footprint_meets(_: object, footprints: pa.Array, area: pa.Scalar) -> pa.Array:

@@ -1,11 +1,11 @@
 """The Collection: an immutable view of stored records and the headers of their bands."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,9 +19,9 @@ from rasteret_assets.collection.drawing import draw_map
 from rasteret_assets.collection.export import export_parquet
 from rasteret_assets.collection.foreign import read_index
 from rasteret_assets.collection.origin import Origin
-from rasteret_assets.collection.pixels import PixelReads, TimeRange
+from rasteret_assets.collection.pixels import PixelReads, TimeRange, optional
 from rasteret_assets.collection.summary import Summary, crs_of, summarize
-from rasteret_assets.collection.view import View, band_column, bands_of
+from rasteret_assets.collection.view import View, band_column, bands_of, stream
 from rasteret_assets.contract.columns import NAME_KEY
 from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.errors import ReadError
@@ -210,21 +210,31 @@ class Collection(PixelReads):
     def _map(self, bounds: BBox | None) -> str:
         return "" if bounds is None else self.read(partial(draw_map, bounds=bounds))
 
-    def export(self, path: str | Path) -> None:
-        """Write the records as GeoParquet and STAC GeoParquet 1.1, those near each other together.
+    def export(self, path: str | Path, *, format: Literal["parquet", "gti"] = "parquet") -> None:  # noqa: A002  # what others call it
+        """Write the records to a local path, `s3://` or `gs://`, where nothing is yet.
 
         Parameters
         ----------
-        path
-            Local, `s3://` or `gs://`. One that ends in `.parquet` becomes one file, any other
-            a folder `year=…/month=…`. `load`, and the peer `rasteret`, open both.
+        format
+            "parquet" is GeoParquet and STAC GeoParquet 1.1, those near each other together: one
+            file if `path` ends in `.parquet`, else a folder `year=…/month=…`; `load`, and the
+            peer `rasteret`, open both. "gti" is a GeoPackage that GDAL 3.9 opens as rasters,
+            one per band: `GTI:{path}` with the option LAYER; it needs GeoPandas.
 
         Raises
         ------
         WorkspaceError
             If there is something already, or storage fails; nothing stays then.
+        ReadError
+            If a band has no image to index.
         """
-        self.read(lambda rows: export_parquet(rows, str(path)))
+        if format == "parquet":
+            self.read(lambda rows: export_parquet(rows, str(path)))
+            return
+        index = optional("rasteret_assets.collection.tile_index", "export(format='gti')")
+        view = self.subset(bands=self.bands)
+        columns = {band: band_column(band, view.schema) or "" for band in view.bands}
+        self.read(lambda rows: index.export_tile_index(rows, columns, self.path, str(path)))
 
     def __repr__(self) -> str:
         bands = ", ".join(self.bands) or "not enriched"
@@ -233,7 +243,7 @@ class Collection(PixelReads):
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Give the records to any library that speaks Arrow's C stream interface."""
-        reader = self.read(partial(_stream, keeps=self.keeps))
+        reader = self.read(partial(stream, keeps=self.keeps))
         return reader.__arrow_c_stream__(requested_schema)
 
     def read(self, use: Callable[[ds.Dataset], T]) -> T:
@@ -277,16 +287,3 @@ class Collection(PixelReads):
         """Return how files are reached."""
         remote = "://" in self.path and not self.path.startswith("file:")
         return reads.Access(settings=fetch or FetchSettings(), table_is_remote=remote)
-
-
-def _stream(rows: ds.Dataset, keeps: object) -> pa.RecordBatchReader:
-    """Return the rows as they are scanned; the first are read at once."""
-    batches = rows.to_batches()
-    first = next(batches, None)
-
-    def all_batches(_: object) -> Iterator[pa.RecordBatch]:
-        if first is not None:
-            yield first
-            yield from batches
-
-    return pa.RecordBatchReader.from_batches(rows.schema, all_batches(keeps))

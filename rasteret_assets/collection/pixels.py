@@ -2,6 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import pyarrow as pa
@@ -20,6 +22,23 @@ if TYPE_CHECKING:
     import geopandas
 
 TimeRange = tuple[Day | None, Day | None]
+
+
+def optional(module: str, wanted: str) -> ModuleType:
+    """Return a module of ours that imports GeoPandas, for what is `wanted` of it.
+
+    Raises
+    ------
+    ConfigError
+        If GeoPandas is not installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != "geopandas":
+            raise
+        msg = f"{wanted} needs GeoPandas: pip install 'rasteret-assets[geopandas]'"
+        raise ConfigError(msg) from error
 
 
 class PixelReads(ABC):
@@ -131,13 +150,7 @@ class PixelReads(ABC):
         ReadError, FetchError, TiffError
             As `get_xarray` does.
         """
-        try:
-            from rasteret_assets.reads import zones  # noqa: PLC0415  # GeoPandas is optional
-        except ModuleNotFoundError as error:
-            if error.name != "geopandas":
-                raise
-            msg = "get_gdf needs GeoPandas: pip install 'rasteret-assets[geopandas]'"
-            raise ConfigError(msg) from error
+        zones = optional("rasteret_assets.reads.zones", "get_gdf")
         table, wanted = self._rows(geometries, geometry_crs, bands, time_range)
         return zones.get_gdf(
             table,

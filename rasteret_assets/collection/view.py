@@ -1,6 +1,6 @@
 """Which records and bands of a Collection are looked at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -97,3 +97,19 @@ class View:
         without = schema.remove(schema.get_field_index(column))
         conditions = (step for step in self.steps if not isinstance(step, int))
         return any(fault_of(condition, without) is not None for condition in conditions)
+
+
+def stream(rows: ds.Dataset, keeps: object) -> pa.RecordBatchReader:
+    """Return the rows as they are scanned; the first are read at once.
+
+    The reader keeps `keeps` alive.
+    """
+    batches = rows.to_batches()
+    first = next(batches, None)
+
+    def all_batches(_: object) -> Iterator[pa.RecordBatch]:
+        if first is not None:
+            yield first
+            yield from batches
+
+    return pa.RecordBatchReader.from_batches(rows.schema, all_batches(keeps))
