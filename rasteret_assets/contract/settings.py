@@ -89,7 +89,7 @@ class Retry(StrEnum):
 class BuildSettings:
     """How much work is taken at a time."""
 
-    batch_rows: int = 65_536
+    batch_rows: int = 16_384
     """Records read, validated and remapped at once."""
     batch_bytes: int = 64 << 20
     """Decoded bytes of one batch or row group, at most."""

@@ -75,16 +75,20 @@ class Gatherer:
 
     def gather(self, places: Places) -> pa.Table:
         """Return the rows of `places`, in their order, records and headers side by side."""
-        parts, order = [], []
+        parts: list[pa.Table] = []
+        orders: list[np.ndarray] = []
         for at in np.unique(places.where):
             here = np.flatnonzero(places.where == at)
             rows = places.rows[here]
             ascending = np.argsort(rows, kind="stable")
             parts.append(self._take(self._fragments[at], rows[ascending]))
-            order.append(here[ascending])
+            orders.append(here[ascending])
+        found, order = pa.concat_tables(parts), np.concatenate(orders)
+        if (np.diff(order) > 0).all():  # a fragment by itself has this order already
+            return found
         back = np.empty(len(places), dtype=np.int64)
-        back[np.concatenate(order)] = np.arange(len(places))
-        return pa.concat_tables(parts).take(back)
+        back[order] = np.arange(len(places))
+        return found.take(back)
 
     def _keys_of(self, fragment: Fragment) -> _Keys:
         """Return the sort keys of a fragment's rows, the last used of them from memory."""
@@ -108,7 +112,8 @@ class Gatherer:
         """Return rows of one fragment, ascending, with their headers."""
         at_hand = self._inputs.recent_rows(fragment)
         if at_hand is not None:
-            records = at_hand.take(rows)
+            whole = len(rows) == rows[-1] - rows[0] + 1
+            records = at_hand.slice(rows[0], len(rows)) if whole else at_hand.take(rows)
         else:
             records = self._inputs.remapped.take(fragment, rows)
         source = pa.repeat(fragment.source, records.num_rows)

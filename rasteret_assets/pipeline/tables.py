@@ -5,6 +5,7 @@ returns the difference; nothing is read or written until the update is committed
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -198,8 +199,17 @@ def _scanned(
     work.source_rows = scan.rows
     geo = scan.metadata.get(b"geo")
     work.geo = None if geo is None else geo.decode()
-    for rows in scan.batches:
+    for rows in _one_ahead(scan.batches):
         yield StageBatch(rows=rows)
+
+
+def _one_ahead(batches: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Yield `batches`; the next is read while the one before is worked on."""
+    with ThreadPoolExecutor(1, thread_name_prefix="scan") as pool:
+        coming = pool.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = pool.submit(next, batches, None)
+            yield batch
 
 
 def _validated(

@@ -31,21 +31,28 @@ def band_candidates(
         if member.name in known:
             continue
         hrefs = _present(pc.struct_field(assets, [member.name, "href"]))
-        present = pc.is_valid(hrefs)
-        if not pc.any(present).as_py():
+        if hrefs.null_count == len(hrefs):
             continue
-        path = pc.match_substring_regex(hrefs, _TIFF_PATH, ignore_case=True)
-        kinds = {one.name: one.type for one in member.type}
-        if "type" in kinds and is_text(kinds["type"]):
-            media = pc.struct_field(assets, [member.name, "type"]).cast(pa.string())
-            media = pc.utf8_lower(pc.utf8_trim_whitespace(pc.fill_null(media, "")))
-            unsaid = pc.is_in(media, value_set=pa.array(_UNSAYING_TYPES))
-            is_tiff = pc.if_else(unsaid, path, pc.match_substring_regex(media, _TIFF_TYPE))
-        else:
-            is_tiff = path
-        found = pc.any(pc.and_(present, is_tiff)).as_py()
+        found = _is_raster(pc.struct_field(assets, [member.name]), hrefs)
         (raster if found else other).append(member.name)
     return raster, other
+
+
+def _is_raster(asset: pa.ChunkedArray, hrefs: pa.ChunkedArray) -> bool:
+    """Return whether any record's `asset` that has an href is a GeoTIFF."""
+    kinds = {one.name: one.type for one in asset.type}
+    if "type" in kinds and is_text(kinds["type"]):
+        media = pc.fill_null(pc.struct_field(asset, "type").cast(pa.string()), "")
+        said = pc.unique(media.filter(pc.is_valid(hrefs)))  # few: one a media type
+        told = pc.utf8_lower(pc.utf8_trim_whitespace(said))
+        if pc.any(pc.match_substring_regex(told, _TIFF_TYPE)).as_py():
+            return True
+        unsaying = said.filter(pc.is_in(told, value_set=pa.array(_UNSAYING_TYPES)))
+        if not len(unsaying):
+            return False
+        hrefs = hrefs.filter(pc.is_in(media, value_set=unsaying))
+    is_tiff = pc.match_substring_regex(hrefs, _TIFF_PATH, ignore_case=True)
+    return bool(pc.any(is_tiff).as_py())
 
 
 def band_hrefs(assets: pa.ChunkedArray, band: str, base_uri: str) -> pa.Table:

@@ -44,7 +44,9 @@ class IdState:
         """Return which pairs came before, in earlier calls or further up, and remember all."""
         keys = _hashes(ids)
         if collections is not None:
-            keys = keys * _MIX + _hashes(id_text(collections))
+            # few: one a STAC collection
+            named = pc.fill_null(id_text(collections), "").dictionary_encode()
+            keys = keys * _MIX + _hashes(named.dictionary)[named.indices.to_numpy()]
         new, first = np.unique(keys, return_index=True)
         repeated = np.ones(len(keys), np.bool_)
         known = np.zeros(len(new), np.bool_)

@@ -68,12 +68,12 @@ def validate(
     facts = _facts(batch, spec, parse_geo(geo, source))
     faults = facts.faults()
     faults[ProblemCode.ID_REPEATED] = facts.repeats(~np.any(list(faults.values()), axis=0), state)
+    geometries = None if facts.footprints is None else facts.footprints.geometries
+    if not any(fault.any() for fault in faults.values()):
+        return StageBatch(rows=batch, geometries=geometries, bounds=facts.bounds)
     flags = {code.value: faults[code] for code in ROW_FAULTS}
     table = pa.table({ROW: np.arange(batch.num_rows, dtype=np.int64), **flags})
     kept = ROW_FLAGS.validate(table, lazy=True)[ROW]
-    geometries = None if facts.footprints is None else facts.footprints.geometries
-    if len(kept) == batch.num_rows:
-        return StageBatch(rows=batch, geometries=geometries, bounds=facts.bounds)
     rows = kept.to_numpy()
     return StageBatch(
         rows=batch.take(kept),

@@ -6,6 +6,7 @@ with any ending. What is staged therefore begins with `_` and does not end in `.
 """
 
 import hashlib
+import os
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,7 +31,7 @@ _OURS: Final = re.compile(
 )
 _UNFINISHED: Final = re.compile(r"\.(?:_part-|_manifest-|problems-)[\w.-]+\.tmp")
 _TRIES: Final = 3
-_WRITERS: Final = 4
+_WRITERS: Final = max(2, min(8, os.cpu_count() or 2))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -276,7 +276,7 @@ def test_a_column_goes_when_the_last_fragment_that_has_it_goes(store: StageStore
     assert second.schema.names == ["id", "n"]
 
 
-def test_offsets_are_stored_without_a_dictionary_and_rows_in_bounded_groups(
+def test_offsets_are_delta_encoded_nothing_has_a_dictionary_and_row_groups_are_bounded(
     local: StageStore,
 ) -> None:
     level = pa.struct([("tile_offsets", pa.list_(pa.int64())), ("dtype", pa.string())])
@@ -289,7 +289,7 @@ def test_offsets_are_stored_without_a_dictionary_and_rows_in_bounded_groups(
     assert offsets.path_in_schema == "header.tile_offsets.list.element"
     assert "DELTA_BINARY_PACKED" in offsets.encodings
     assert not offsets.has_dictionary_page
-    assert dtype.has_dictionary_page
+    assert not dtype.has_dictionary_page
     assert {offsets.compression, dtype.compression} == {"ZSTD"}
     sql = "select header.tile_offsets o from read_parquet($file)"
     found = query(sql, {"file": f"{local.url}/x.parquet"})
