@@ -11,7 +11,7 @@ from rasteret_assets.collection.temporary import TemporaryFolder
 from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retry
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.contract.tables import Report
-from rasteret_assets.errors import ConfigError, RasteretAssetsError
+from rasteret_assets.errors import ConfigError, SourceError, TableError
 from rasteret_assets.pipeline import build
 from rasteret_assets.stages import parse_filter
 from rasteret_assets.storage import Workspace
@@ -104,32 +104,26 @@ def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
         enrich=enrich_cog,
         base_uri=base_uri,
     )
-    fetch = fetch or FetchSettings(max_concurrent=max_concurrent, max_per_host=max_concurrent)
-    settings = settings or BuildSettings()
-    if name is None:
-        folder = TemporaryFolder()
-        workspace = Workspace(folder.path, settings)
-        build(spec, workspace, fetch=fetch, settings=settings, retry=Retry(retry), report=report)
-        return open_collection(workspace.collection(spec.name), keeps=folder)
-    workspace = Workspace(workspace_dir, settings)
-    if not (force or update) and _is_there(spec, workspace):
-        return open_collection(workspace.collection(spec.name))
-    new = not workspace.has(spec.name)
-    try:
-        build(
-            spec,
-            workspace,
-            fetch=fetch,
-            settings=settings,
-            retry=Retry(retry),
-            fresh=force,
-            report=report,
-        )
-    except RasteretAssetsError:
-        if new:  # nothing half-made stays behind
-            workspace.delete(spec.name)
-        raise
-    return open_collection(workspace.collection(spec.name))
+    folder = TemporaryFolder() if name is None else None
+    workspace = Workspace(workspace_dir if folder is None else folder.path, settings)
+    if force or update or not _is_there(spec, workspace):
+        new = not workspace.has(spec.name)
+        limits = FetchSettings(max_concurrent=max_concurrent, max_per_host=max_concurrent)
+        try:
+            build(
+                spec,
+                workspace,
+                fetch=fetch or limits,
+                settings=workspace.settings,
+                retry=Retry(retry),
+                fresh=force,
+                report=report,
+            )
+        except (ConfigError, SourceError, TableError):
+            if new:  # the arguments were wrong: nothing half-made stays behind
+                workspace.delete(spec.name)
+            raise
+    return open_collection(workspace.collection(spec.name), keeps=folder)
 
 
 def load(name_or_path: str | Path, *, workspace_dir: str | Path | None = None) -> Collection:

@@ -135,7 +135,7 @@ def plan_headers(  # all of them decide the plan
     fingerprint = header_fingerprint(spec)
     rows = max(1, settings.chunk_headers // max(1, len(bases)))
     kept: dict[str, dict[str, tuple[BandRange, ...]]] = {band: {} for band in bases}
-    todo: dict[tuple[str, int, int], dict[str, str]] = {}
+    pending: dict[tuple[str, int, int], dict[str, str]] = {}
     for band, base in bases.items():
         known = {} if base is None or fresh else {f.identity: f for f in base.fragments}
         token = f"fresh-{base.generation}" if fresh and base is not None else ""
@@ -148,10 +148,10 @@ def plan_headers(  # all of them decide the plan
             for start, stop, previous in again:
                 name = digest(fragment.id, fingerprint, start, stop, previous, token)
                 file = f"{fragment.id}-{start:09}-{name}.parquet"
-                todo.setdefault((fragment.id, start, stop), {})[band] = file
+                pending.setdefault((fragment.id, start, stop), {})[band] = file
     chunks = tuple(
         Chunk(fragment_id=key, start=start, stop=stop, files=files, retry=retry, fresh=fresh)
-        for (key, start, stop), files in todo.items()
+        for (key, start, stop), files in pending.items()
     )
     return HeaderPlan(remapped=remapped, bases=bases, kept=kept, chunks=chunks)
 

@@ -64,8 +64,8 @@ def raw_update(
     work = [_Work.of(source.uri, source.identity) for source in sources]
     by_uri = {source.uri: source for source in sources}
 
-    def run(todo: "_Work") -> Iterator[StageBatch]:
-        return _scanned(spec, by_uri[todo.source], settings, todo)
+    def run(pending: "_Work") -> Iterator[StageBatch]:
+        return _scanned(spec, by_uri[pending.source], settings, pending)
 
     return _update(work, fingerprints(spec).raw, base, run)
 
@@ -73,8 +73,8 @@ def raw_update(
 def validated_update(spec: CollectionSpec, raw: StageTable, base: Manifest | None) -> StageUpdate:
     """Return what `validated_table` becomes: the rows of `raw` that meet the contract."""
 
-    def run(todo: "_Work") -> Iterator[StageBatch]:
-        return _validated(spec, _stored(raw, todo), todo)
+    def run(pending: "_Work") -> Iterator[StageBatch]:
+        return _validated(spec, _stored(raw, pending), pending)
 
     return _update(_work_of(raw), fingerprints(spec).validated, base, run)
 
@@ -87,8 +87,8 @@ def remapped_update(
 ) -> StageUpdate:
     """Return what `remapped_table` becomes: the rows of `validated`, in canonical columns."""
 
-    def run(todo: "_Work") -> Iterator[StageBatch]:
-        return _remapped(spec, _stored(validated, todo), settings, todo)
+    def run(pending: "_Work") -> Iterator[StageBatch]:
+        return _remapped(spec, _stored(validated, pending), settings, pending)
 
     return _update(_work_of(validated), fingerprints(spec).remapped, base, run)
 
@@ -107,10 +107,10 @@ def straight_update(
     work = [_Work.of(source.uri, source.identity) for source in sources]
     by_uri = {source.uri: source for source in sources}
 
-    def run(todo: "_Work") -> Iterator[StageBatch]:
-        scanned = _scanned(spec, by_uri[todo.source], settings, todo)
-        remapped = _remapped(spec, _validated(spec, scanned, todo), settings, todo)
-        return recent.watch(todo.source, todo.identity, remapped)
+    def run(pending: "_Work") -> Iterator[StageBatch]:
+        scanned = _scanned(spec, by_uri[pending.source], settings, pending)
+        remapped = _remapped(spec, _validated(spec, scanned, pending), settings, pending)
+        return recent.watch(pending.source, pending.identity, remapped)
 
     return _update(work, fingerprints(spec).remapped, base, run)
 
@@ -149,13 +149,13 @@ def _update(
 ) -> StageUpdate:
     known = {} if base is None else {(f.source, f.identity): f for f in base.fragments}
     keep: list[Fragment] = []
-    todo: list[_Work] = []
+    pending: list[_Work] = []
     for item in work:
         fragment = known.get((item.source, item.identity))
         if fragment is not None and fragment.fingerprint == fingerprint:
             keep.append(fragment)
         else:
-            todo.append(item)
+            pending.append(item)
     drafts = (
         FragmentDraft(
             source=item.source,
@@ -164,7 +164,7 @@ def _update(
             batches=_kept_facts(item, run(item)),
             facts=item.all_facts,
         )
-        for item in todo
+        for item in pending
     )
     return StageUpdate(
         keep=tuple(keep),
