@@ -8,12 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.errors import FetchError, ProblemCode
-from rasteret_assets.fetch import Body, HrefSigner, RangeReader
-from rasteret_assets.fetch.loop import at_close
+from rasteret_assets.fetch import Body, HrefSigner, RangeReader, shared_reader
 from rasteret_assets.reads.tiles import Tile, TilePlan
 
 IN_FLIGHT_BYTES: Final = 256 << 20
@@ -168,37 +166,21 @@ def _decode(tiles: Sequence[Tile], data: bytes, start: int) -> None:
         tile.decode(data[tile.start - start : tile.stop - start])
 
 
-class _Clients:
-    """Readers that outlast a call, so that the next finds its connections open."""
-
-    def __init__(self) -> None:
-        self._readers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Access, RangeReader]] = (
-            WeakKeyDictionary()
-        )
-        self._threads: dict[int, ThreadPoolExecutor] = {}
-
-    async def reader(self, access: Access) -> RangeReader:
-        readers = self._readers.setdefault(asyncio.get_running_loop(), {})
-        if (reader := readers.get(access)) is None:
-            reader = readers[access] = RangeReader(
-                access.settings, signer=access.signer, table_is_remote=access.table_is_remote
-            )
-            await reader.__aenter__()
-            at_close(lambda: reader.__aexit__(None, None, None))
-        return reader
-
-    def threads(self) -> ThreadPoolExecutor:
-        """Return this process's threads; a fork has none of its parent's."""
-        if (threads := self._threads.get(os.getpid())) is None:
-            workers = max(2, os.cpu_count() or 1)
-            threads = ThreadPoolExecutor(workers, thread_name_prefix="rasteret-assets-decode")
-            self._threads[os.getpid()] = threads
-        return threads
+_THREADS: Final[dict[int, ThreadPoolExecutor]] = {}
 
 
-_CLIENTS: Final = _Clients()
+def _threads() -> ThreadPoolExecutor:
+    """Return this process's threads; a fork has none of its parent's."""
+    if (threads := _THREADS.get(os.getpid())) is None:
+        workers = max(2, os.cpu_count() or 1)
+        threads = ThreadPoolExecutor(workers, thread_name_prefix="rasteret-assets-decode")
+        _THREADS[os.getpid()] = threads
+    return threads
 
 
 async def open_transfer(access: Access) -> Transfer:
     """Return what reads tiles; connections and threads are shared by all calls."""
-    return Transfer(await _CLIENTS.reader(access), _CLIENTS.threads())
+    reader = await shared_reader(
+        access.settings, signer=access.signer, table_is_remote=access.table_is_remote
+    )
+    return Transfer(reader, _threads())
