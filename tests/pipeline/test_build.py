@@ -241,3 +241,27 @@ def test_building_imports_no_dagster(archive: Archive, workspace: Path) -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "False"
+
+
+TIGHT = {
+    "records at hand": {"batch_rows": 3, "file_bytes": 1_000},
+    "records read back": {"batch_rows": 3, "batch_bytes": 2_000, "file_bytes": 1_000},
+    "small chunks": {"chunk_headers": 4},
+}
+
+
+@pytest.mark.parametrize("enrich", [False, True], ids=["records", "headers too"])
+@pytest.mark.parametrize("limits", TIGHT.values(), ids=TIGHT)
+def test_little_memory_makes_the_same_collection(
+    archive: Archive,
+    workspace: Path,
+    limits: dict[str, int],
+    enrich: bool,  # noqa: FBT001  # a case, by pytest
+) -> None:
+    archive.write(archive.table(10).take([7, 2, 9, 0, 5, 1, 8, 3, 6, 4]))
+    whole = _build(archive, workspace, enrich_cog=enrich)
+    settings = rasteret_assets.BuildSettings(**limits)
+    cut = _build(archive, workspace / "cut", enrich_cog=enrich, settings=settings)
+    tables = [one.dataset.to_table().sort_by("id") for one in (whole, cut)]
+    assert tables[1].equals(tables[0])
+    assert tables[0]["id"].to_pylist() == [f"scene-{number:03}" for number in range(10)]
