@@ -9,6 +9,9 @@ ORDER: Final = 16
 """Bits of each axis: a cell is 0.0055 degrees of longitude wide."""
 
 _CELLS: Final = 1 << ORDER
+_NONE: Final = np.uint32(0)
+_ONE: Final = np.uint32(1)
+_MIRROR: Final = np.uint32(_CELLS - 1)
 
 
 def hilbert(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.uint32]:
@@ -33,13 +36,14 @@ def hilbert(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> NDArray[np.ui
     y = _cell(lat, -90.0, 180.0)
     distance: NDArray[np.uint32] = np.zeros(x.shape, np.uint32)
     for bit in range(ORDER - 1, -1, -1):
-        right = (x >> np.uint32(bit)) & np.uint32(1)
-        upper = (y >> np.uint32(bit)) & np.uint32(1)
-        distance = (distance << np.uint32(2)) | ((np.uint32(3) * right) ^ upper)
+        right = (x >> np.uint32(bit)) & _ONE
+        lower = (~y >> np.uint32(bit)) & _ONE
+        distance = (distance << np.uint32(2)) | ((np.uint32(3) * right) ^ lower ^ _ONE)
         # Lower quadrants hold the curve turned; the lower right one also mirrored.
-        mirror = np.where((upper == 0) & (right == 1), _CELLS - 1, 0).astype(np.uint32)
-        x, y = x ^ mirror, y ^ mirror
-        x, y = np.where(upper == 0, y, x), np.where(upper == 0, x, y)
+        # Zero less one is all bits: a mask.
+        mirror = (_NONE - (lower & right)) & _MIRROR
+        turn = (x ^ y) & (_NONE - lower)
+        x, y = x ^ turn ^ mirror, y ^ turn ^ mirror
     return distance
 
 

@@ -4,6 +4,7 @@ Footprints mostly are such: a corner for each of a scene's, and the first again.
 are records of one size, so NumPy reads them where they lie.
 """
 
+from functools import reduce
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,7 @@ _HEAD: Final = b"\x01\x03\x00\x00\x00\x01\x00\x00\x00"
 _POINTS_AT: Final = len(_HEAD) + 4
 _POINT_BYTES: Final = 16
 _LEAST_POINTS: Final = 4
-_WORLD: Final = np.array((180.0, 90.0))
+_WORLD: Final = np.array((180.0, 90.0, 180.0, 90.0))
 
 
 def plain_bounds(column: pa.Array, form: GeometryForm) -> NDArray[np.float64] | None:
@@ -39,11 +40,12 @@ def plain_bounds(column: pa.Array, form: GeometryForm) -> NDArray[np.float64] | 
     if head != _HEAD or count < _LEAST_POINTS or expected != records.shape[1]:
         return None
     points = np.ascontiguousarray(records[:, _POINTS_AT:]).view("<f8").reshape(-1, count, 2)
-    closed = (points[:, 0] == points[:, -1]).all()
-    # nan compares as false, and so never lies within the world
-    if not (closed and (np.abs(points) <= _WORLD).all()):
+    if not (points[:, 0] == points[:, -1]).all():
         return None
-    return np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1)
+    corners = points[:, 1:].transpose(1, 0, 2)  # the last is the first again
+    bounds = np.concatenate([reduce(np.minimum, corners), reduce(np.maximum, corners)], axis=1)
+    # nan passes through, compares as false, and so never lies within the world
+    return bounds if (np.abs(bounds) <= _WORLD).all() else None
 
 
 def _records(column: pa.Array) -> NDArray[np.uint8] | None:
