@@ -15,12 +15,17 @@ _COG = "image/tiff; application=geotiff; profile=cloud-optimized"
 BANDS = ("B04", "B08")
 
 
-def write_table(path: Path, rows: int, url: str, files: Sequence[str]) -> Path:
-    """Write `rows` records over three years, each band of each at a URL of its own."""
+def write_table(
+    path: Path, rows: int, url: str, files: Sequence[str], *, first: int = 0, shared: bool = False
+) -> Path:
+    """Write `rows` records over three years, each band of each at a URL of its own.
+
+    The records are numbered from `first`. If `shared`, a band's URLs are those of `files`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = None
-    for start in range(0, rows, _AT_ONCE):
-        part = _part(start, min(start + _AT_ONCE, rows), url, files)
+    for start in range(first, first + rows, _AT_ONCE):
+        part = _part(start, min(start + _AT_ONCE, first + rows), url, files, shared=shared)
         writer = writer or pq.ParquetWriter(path, part.schema, compression="zstd")
         writer.write_table(part, row_group_size=50_000)
     if writer is not None:
@@ -28,7 +33,7 @@ def write_table(path: Path, rows: int, url: str, files: Sequence[str]) -> Path:
     return path
 
 
-def _part(start: int, stop: int, url: str, files: Sequence[str]) -> pa.Table:
+def _part(start: int, stop: int, url: str, files: Sequence[str], *, shared: bool) -> pa.Table:
     rng = np.random.default_rng(start)
     many = stop - start
     numbers = pa.array(np.arange(start, stop)).cast(pa.string())
@@ -37,8 +42,9 @@ def _part(start: int, stop: int, url: str, files: Sequence[str]) -> pa.Table:
     outlines = shapely.box(west, south, east, north)
     box = {"xmin": west, "ymin": south, "xmax": east, "ymax": north}
     times = _START + rng.integers(0, 3 * 365 * 86_400, many).astype("timedelta64[s]")
+    own = pa.repeat("shared", many) if shared else numbers
     assets = {
-        band: _asset(numbers, np.arange(start, stop) * len(BANDS) + shift, url, band, files)
+        band: _asset(own, np.arange(start, stop) * len(BANDS) + shift, url, band, files)
         for shift, band in enumerate(BANDS)
     }
     return pa.table(
@@ -57,8 +63,8 @@ def _part(start: int, stop: int, url: str, files: Sequence[str]) -> pa.Table:
 
 
 def _asset(
-    numbers: pa.Array, places: np.ndarray, url: str, band: str, files: Sequence[str]
+    own: pa.Array, places: np.ndarray, url: str, band: str, files: Sequence[str]
 ) -> pa.StructArray:
     names = pa.array(files).take(pa.array(places % len(files)))
-    hrefs = pc.binary_join_element_wise(f"{url}/u", numbers, band, names, "/")
+    hrefs = pc.binary_join_element_wise(f"{url}/u", own, band, names, "/")
     return pa.StructArray.from_arrays([hrefs, pa.repeat(_COG, len(hrefs))], ["href", "type"])
