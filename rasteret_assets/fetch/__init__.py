@@ -3,6 +3,7 @@
 from rasteret_assets.fetch.body import Body
 from rasteret_assets.fetch.coalesce import coalesce
 from rasteret_assets.fetch.headers import FetchedHeader, FetchStats, HeaderFetcher
+from rasteret_assets.fetch.identities import Identified, Identities, identify_files
 from rasteret_assets.fetch.loop import run
 from rasteret_assets.fetch.reader import RangeReader
 from rasteret_assets.fetch.shared import shared_reader
@@ -14,9 +15,12 @@ __all__ = [
     "FetchedHeader",
     "HeaderFetcher",
     "HrefSigner",
+    "Identified",
+    "Identities",
     "RangeReader",
     "Signature",
     "coalesce",
+    "identify_files",
     "run",
     "shared_reader",
 ]

@@ -1,4 +1,4 @@
-"""One range over HTTP: a request, and its answer read no further than asked."""
+"""One request over HTTP, and its answer read no further than asked."""
 
 import re
 from collections.abc import Mapping
@@ -51,6 +51,38 @@ async def exchange(
         return await _refusal(response, start)
     finally:
         if not response.closed:  # as it is once read to its end
+            response.close()
+
+
+async def identify(
+    session: aiohttp.ClientSession,
+    url: URL,
+    headers: Mapping[str, str],
+    *,
+    proxy: str | None = None,
+) -> Body | Refusal:
+    """Ask what the file is, without its bytes (HEAD), or return the server's refusal.
+
+    Raises
+    ------
+    aiohttp.ClientError, OSError
+        Where the exchange broke.
+    """
+    response = await session.head(url, headers=headers, allow_redirects=False, proxy=proxy)
+    try:
+        said = response.headers
+        if response.status != HTTPStatus.OK:
+            return Refusal(status=response.status, headers=said, text="")
+        # A server that would compress the file tells the length of something else.
+        plain = said.get("Content-Encoding", "identity").lower() == "identity"
+        return Body(
+            data=b"",
+            etag=said.get("ETag"),
+            last_modified=said.get("Last-Modified"),
+            size=response.content_length if plain else None,
+        )
+    finally:
+        if not response.closed:
             response.close()
 
 

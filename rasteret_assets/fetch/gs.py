@@ -38,7 +38,7 @@ class GsOrigin:
         load = _nobody if site.unsigned else _DefaultAccount(requester_pays=requester_pays).load
         self._account = Renewing(load)
 
-    async def address(self, location: Location) -> Address:
+    async def address(self, location: Location, method: str = "GET") -> Address:  # noqa: ARG002 - as all origins
         """Return the object's address, with a token that holds."""
         account = self._account.current() or await self._account.get()
         url = self._site.address_of(location.bucket, location.key)

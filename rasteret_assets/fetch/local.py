@@ -12,8 +12,6 @@ from rasteret_assets.fetch.outcomes import beyond_end
 def read_local(path: str, start: int, stop: int) -> Body:
     """Return the bytes from `start` to `stop` of a file, fewer where it ends before.
 
-    The entity tag is made of the time of modification in nanoseconds and the size.
-
     Raises
     ------
     FetchError
@@ -36,6 +34,28 @@ def read_local(path: str, start: int, stop: int) -> Body:
         raise FetchError(ProblemCode.NOT_FOUND, "the path is not that of a regular file")
     if start >= found.st_size:
         raise beyond_end(start, found.st_size)
+    return _body(found, data)
+
+
+def identify_local(path: str) -> Body:
+    """Return what a file is, without its bytes.
+
+    Raises
+    ------
+    FetchError
+        NOT_FOUND, FORBIDDEN, UNREACHABLE where the disk fails.
+    """
+    try:
+        found = os.stat(path)  # noqa: PTH116  # as read_local has it
+    except OSError as error:
+        raise _failure(error) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise FetchError(ProblemCode.NOT_FOUND, "the path is not that of a regular file")
+    return _body(found, b"")
+
+
+def _body(found: os.stat_result, data: bytes) -> Body:
+    """Return what is said of a file; its tag is made of nanoseconds of modification and size."""
     return Body(
         data=data,
         etag=f'"{found.st_mtime_ns:x}-{found.st_size:x}"',

@@ -13,9 +13,9 @@ from yarl import URL
 from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.errors import FetchError, ProblemCode, ProblemError
 from rasteret_assets.fetch.body import Body, TransientError
-from rasteret_assets.fetch.exchange import exchange
+from rasteret_assets.fetch.exchange import exchange, identify
 from rasteret_assets.fetch.hosts import Gate, Host, Patience
-from rasteret_assets.fetch.local import read_local
+from rasteret_assets.fetch.local import identify_local, read_local
 from rasteret_assets.fetch.origins import Origins
 from rasteret_assets.fetch.outcomes import Refusal, broken
 from rasteret_assets.fetch.proxies import Proxies
@@ -32,6 +32,8 @@ _LONGEST_WAIT_S: Final = 10.0
 _MOVED: Final = frozenset({301, 302, 303, 307, 308})
 _REFUSED: Final = (401, 403)
 _NO_HEADERS: Final[dict[str, str]] = {}
+_Span = tuple[int, int] | None
+"""Start and stop of a range; None asks what the file is, without its bytes (HEAD)."""
 
 
 class RangeReader:
@@ -98,6 +100,16 @@ class RangeReader:
         """
         return await self.read_range(self.target(href), start, stop)
 
+    async def identify(self, href: str) -> Body:
+        """Return which version the file at `href` is now, without its bytes: `data` is empty.
+
+        Raises
+        ------
+        FetchError
+            As `read` does; BAD_RESPONSE, too, where the server does not answer HEAD requests.
+        """
+        return await self._try(self.target(href), None)
+
     def target(self, href: str) -> Target:
         """Return a file whose ranges `read_range` takes; its retries share one time budget.
 
@@ -121,7 +133,7 @@ class RangeReader:
 
     async def read_range(self, target: Target, start: int, stop: int) -> Body:
         """Return the bytes from `start` to `stop` of `target`, as `read` does."""
-        body = await self._try(target, start, stop)
+        body = await self._try(target, (start, stop))
         got = start + len(body.data)
         wanted = stop if body.size is None else min(stop, body.size)
         if got >= wanted or body.size is None:
@@ -132,7 +144,7 @@ class RangeReader:
         """Ask for what is missing of a body that came back short, as often as it grows."""
         data = body.data
         for _ in range(self.settings.max_attempts):
-            rest = await self._try(target, start + len(data), stop)
+            rest = await self._try(target, (start + len(data), stop))
             if not rest.is_of_same_file(body):
                 raise FetchError(ProblemCode.FILE_CHANGED, "the file changed while it was read")
             data += rest.data
@@ -142,7 +154,7 @@ class RangeReader:
                 )
         raise FetchError(ProblemCode.BAD_RESPONSE, "the answers came back short again and again")
 
-    async def _try(self, target: Target, start: int, stop: int) -> Body:
+    async def _try(self, target: Target, span: _Span) -> Body:
         """Ask until an answer is had, or patience is out."""
         tries = 0
         while True:
@@ -151,7 +163,7 @@ class RangeReader:
             target.tries = max(target.tries, tries)
             try:
                 with self._time_limit.span():
-                    body = await self._ask(target, start, stop)
+                    body = await self._ask(target, span)
             except FetchError as error:
                 failure = error
             except (aiohttp.ClientError, OSError) as error:
@@ -217,22 +229,27 @@ class RangeReader:
             raise failure
         await asyncio.sleep(wait)
 
-    async def _ask(self, target: Target, start: int, stop: int) -> Body:
+    async def _ask(self, target: Target, span: _Span) -> Body:
         """Ask once; refusals that can be cured, and redirects, are asked again at once."""
         if target.location.scheme == "file":
             self._count(target)
-            return await asyncio.to_thread(read_local, target.location.path, start, stop)
+            path = target.location.path
+            if span is None:
+                return await asyncio.to_thread(identify_local, path)
+            return await asyncio.to_thread(read_local, path, *span)
         session = self._session
         if session is None:
             msg = "the reader is closed; use it within `async with`"
             raise RuntimeError(msg)
         cures = hops = 0
         while True:
-            sent = await self._address(target)
+            sent = await self._address(target, "HEAD" if span is None else "GET")
             self._count(target)
-            answer = await exchange(
-                session, sent.url, sent.headers, start, stop, proxy=self._proxies.of(sent.url)
-            )
+            proxy = self._proxies.of(sent.url)
+            if span is None:
+                answer = await identify(session, sent.url, sent.headers, proxy=proxy)
+            else:
+                answer = await exchange(session, sent.url, sent.headers, *span, proxy=proxy)
             if isinstance(answer, Body):
                 return answer
             if cures < _CURES and _cure(target, sent, answer):
@@ -247,10 +264,10 @@ class RangeReader:
         self.requests += 1
         target.requests += 1
 
-    async def _address(self, target: Target) -> Address:
+    async def _address(self, target: Target, method: str) -> Address:
         if target.redirected is not None:
             return Address(target.redirected, _NO_HEADERS)
-        return await target.origin.address(target.location)
+        return await target.origin.address(target.location, method)
 
 
 def _cure(target: Target, sent: Address, refusal: Refusal) -> bool:

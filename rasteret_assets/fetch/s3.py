@@ -54,7 +54,7 @@ class S3Origin:
         self._regions: dict[str, str] = {}
         self._routes: dict[str, _Route] = {}
 
-    async def address(self, location: Location) -> Address:
+    async def address(self, location: Location, method: str = "GET") -> Address:
         """Return the object's address in the region its bucket is known or thought to be in."""
         account = self._account.current() or await self._account.get()
         route = self._routes.get(location.bucket)
@@ -62,7 +62,7 @@ class S3Origin:
             route = self._route_to(location.bucket, account)
             self._routes[location.bucket] = route
         path = route.prefix + object_path(location.key)
-        headers = {} if route.signer is None else route.signer.headers(path)
+        headers = {} if route.signer is None else route.signer.headers(path, method=method)
         return Address(URL(route.server + path, encoded=True), headers, account)
 
     def cure(self, location: Location, sent: Address, refusal: Refusal) -> bool:

@@ -54,8 +54,8 @@ class Target:
 class Origin(Protocol):
     """A kind of server: how its files are addressed, and what its refusals can be cured by."""
 
-    async def address(self, location: Location) -> Address:
-        """Return where `location` is asked for, signed if need be.
+    async def address(self, location: Location, method: str = "GET") -> Address:
+        """Return where `location` is asked for by `method`, signed if need be.
 
         Raises
         ------

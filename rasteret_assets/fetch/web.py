@@ -26,7 +26,7 @@ class WebOrigin:
         self._signatures: dict[str, Renewing[Signature]] = {}
         self._roots: dict[str, URL] = {}
 
-    async def address(self, location: Location) -> Address:
+    async def address(self, location: Location, method: str = "GET") -> Address:  # noqa: ARG002 - as all origins
         """Return the address as it is, or with a signature that holds."""
         if self._signer is None:
             return Address(self._url(location.url), _NO_HEADERS)
