@@ -51,8 +51,9 @@ def main() -> None:
             return
 
         # 4. Read pixels: only the tiles under the area, with no header request at all. Scenes that
-        #    lack a band are told of and left out; without on_error="skip" they stop the read.
-        pixels = some.get_xarray(area, collection.bands[:2], on_error="skip")
+        #    lack a band are invalid there, and told of in the attributes. A file that fails now
+        #    stops the read; with on_error="skip" its scene would be left out, and told of as well.
+        pixels = some.get_xarray(area, collection.bands[:2])
         print(f"\n{pixels}")
 
     # 5. It is Parquet: anything opens it.

@@ -38,7 +38,7 @@ next
     import rasteret_assets
     collection = rasteret_assets.load({path!r})
     collection.problems.to_pandas()
-    collection.get_xarray({area}, ["B04", "B08"], on_error="skip")
+    collection.get_xarray({area}, ["B04", "B08"])
 """
 
 

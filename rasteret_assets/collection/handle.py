@@ -286,4 +286,8 @@ class Collection(PixelReads):
     def access(self, fetch: FetchSettings | None) -> reads.Access:
         """Return how files are reached."""
         remote = "://" in self.path and not self.path.startswith("file:")
-        return reads.Access(settings=fetch or FetchSettings(), table_is_remote=remote)
+        return reads.Access(
+            settings=fetch or FetchSettings(),
+            table_is_remote=remote,
+            reasons=self.origin.problems,
+        )

@@ -74,9 +74,9 @@ class Merged:
         msg = f"files of the merged Collections vanish while they are read ({gone}); try again"
         raise WorkspaceError(msg) from gone
 
-    def problems(self) -> pa.Table:
+    def problems(self, ids: pa.Array | None = None) -> pa.Table:
         """Return those of all."""
-        return pa.concat_tables([origin.problems() for _, origin in self.members])
+        return pa.concat_tables([origin.problems(ids) for _, origin in self.members])
 
 
 def merge(*collections: Collection, name: str | None = None) -> Collection:

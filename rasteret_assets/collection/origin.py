@@ -36,8 +36,8 @@ class Origin(Protocol):
         """Return what `use` makes of the records as they are now."""
         ...
 
-    def problems(self) -> pa.Table:
-        """Return what was set aside while they were gathered."""
+    def problems(self, ids: pa.Array | None = None) -> pa.Table:
+        """Return what was set aside while they were gathered, or what is about `ids`."""
         ...
 
 
@@ -70,7 +70,7 @@ class Given:
             msg = f"files of the dataset are gone ({error}); open it again"
             raise WorkspaceError(msg) from error
 
-    def problems(self) -> pa.Table:
+    def problems(self, ids: pa.Array | None = None) -> pa.Table:  # noqa: ARG002  # of the protocol
         """Return an empty table."""
         return PROBLEMS.empty_table()
 

@@ -70,7 +70,8 @@ def get_xarray(
     on_error, on_drift
         Whether files that cannot be read, or that changed since they were indexed, stop the
         read, are left out with their record ("skip"; `skipped` in the attributes tells), or
-        are indexed anew for this read ("refresh").
+        are indexed anew for this read ("refresh"). A band that a record has no header of is
+        no failure: its pixels are invalid, and `missing_bands` in the attributes tells why.
     max_bytes
         Refuse results larger than this.
 
@@ -88,8 +89,9 @@ def get_xarray(
     FetchError, TiffError
         If a file cannot be read. Both are `ProblemError` with a code.
     """
+    access = access or Access()
     cube, options = _read(table, bands, geometries, geometry_crs, access, arguments)
-    return to_dataset(cube, options)
+    return to_dataset(cube, options, access.reasons)
 
 
 def get_numpy(
@@ -106,6 +108,7 @@ def get_numpy(
     Parameters, grid and errors are those of `get_xarray`. With `masks`, the array is a
     `numpy.ma.MaskedArray` that masks what is not valid.
     """
+    access = access or Access()
     cube, options = _read(table, bands, geometries, geometry_crs, access, arguments)
     values = np.stack([band.values for band in cube.bands], axis=1)
     if not options.masks:
@@ -119,9 +122,9 @@ def _read(  # what both doors are given
     bands: Sequence[str],
     geometries: AreaLike | None,
     geometry_crs: object,
-    access: Access | None,
+    access: Access,
     arguments: ReadArguments,
 ) -> tuple[Cube, ReadOptions]:
     options = options_of(arguments)
     area = None if geometries is None else area_of(geometries, geometry_crs)
-    return read_cube(table, bands, area, options, access or Access()), options
+    return read_cube(table, bands, area, options, access), options

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from rasteret_assets.geo.grid import Grid
 from rasteret_assets.reads.headers import BandImage
-from rasteret_assets.reads.records import Skipped
+from rasteret_assets.reads.records import Lacking, Skipped
 from rasteret_assets.reads.validity import Mask
 
 
@@ -27,7 +27,7 @@ class BandPixels:
     """Whether there are such pixels that no file calls nodata."""
     nodata: float | None
     """Of the first image that says one."""
-    images: tuple[BandImage, ...]
+    images: tuple[BandImage | None, ...]
     """One per record."""
 
 
@@ -41,4 +41,4 @@ class Cube:
     """One per record, in the order of `BandPixels.images`."""
     bands: tuple[BandPixels, ...]
     skipped: tuple[Skipped, ...]
-    without_headers: tuple[str, ...]
+    lacking: tuple[Lacking, ...]

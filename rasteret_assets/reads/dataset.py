@@ -9,13 +9,14 @@ import xarray as xr
 from rasteret_assets.errors import ReadError
 from rasteret_assets.geo.grid import Grid
 from rasteret_assets.reads.cube import BandPixels, Cube
+from rasteret_assets.reads.left_out import Reasons, left_out
 from rasteret_assets.reads.options import ReadOptions
 
 GRID_MAPPING: Final = "spatial_ref"
 _DIMS: Final = ("time", "y", "x")
 
 
-def to_dataset(cube: Cube, options: ReadOptions) -> xr.Dataset:
+def to_dataset(cube: Cube, options: ReadOptions, reasons: Reasons | None) -> xr.Dataset:
     """Return a variable per band, and one per mask where they were asked for.
 
     Raises
@@ -40,17 +41,17 @@ def to_dataset(cube: Cube, options: ReadOptions) -> xr.Dataset:
     if per_record:
         coordinates["id"] = xr.Variable("time", np.array(cube.ids, object))
     dataset = xr.Dataset(variables, coordinates)
-    dataset.attrs = _attributes(cube)
+    dataset.attrs = {"Conventions": "CF-1.11", **left_out(cube.skipped, cube.lacking, reasons)}
     return dataset
 
 
 def _variable(band: BandPixels, options: ReadOptions) -> xr.Variable:
-    first = band.images[0]
+    images = [image for image in band.images if image is not None]
     attributes: dict[str, object] = {}
-    if (unit := _common([image.unit for image in band.images])) is not None:
+    if (unit := _common([image.unit for image in images])) is not None:
         attributes["units"] = unit
-    if first.description is not None:
-        attributes["long_name"] = first.description
+    if images and images[0].description is not None:
+        attributes["long_name"] = images[0].description
     variable = xr.Variable(_DIMS, band.values, attributes, {"grid_mapping": GRID_MAPPING})
     if options.floating:
         # as rioxarray does for masked data: nan here, and the number again when written
@@ -62,21 +63,25 @@ def _variable(band: BandPixels, options: ReadOptions) -> xr.Variable:
 
 
 def _common(values: list[str | None]) -> str | None:
-    return values[0] if len(set(values)) == 1 else None
+    return values[0] if len(set(values)) == 1 else None  # also none where there are no values
 
 
 def _scales(band: BandPixels, variable: xr.Variable, *, per_record: bool) -> dict[str, xr.Variable]:
     """Say how numbers become quantities; return coordinates where records differ in that."""
-    scales = [1.0 if image.scale is None else image.scale for image in band.images]
-    offsets = [image.offset or 0.0 for image in band.images]
+    images = [(at, image) for at, image in enumerate(band.images) if image is not None]
+    which = [at for at, _ in images]
+    scales = [1.0 if image.scale is None else image.scale for _, image in images]
+    offsets = [image.offset or 0.0 for _, image in images]
     found: dict[str, xr.Variable] = {}
     for name, numbers, neutral in (("scale_factor", scales, 1.0), ("add_offset", offsets, 0.0)):
         if len(set(numbers)) == 1:
             if numbers[0] != neutral:
                 variable.attrs[name] = numbers[0]
-        elif per_record:
-            found[f"{band.name}_{name}"] = xr.Variable("time", np.array(numbers))
-        else:
+        elif numbers and per_record:
+            of_all = np.full(len(band.images), neutral)
+            of_all[which] = numbers
+            found[f"{band.name}_{name}"] = xr.Variable("time", of_all)
+        elif numbers:
             msg = f"{name} of band {band.name!r} differs between records; use apply_scale=True"
             raise ReadError(msg)
     return found
@@ -94,13 +99,3 @@ def _places(grid: Grid) -> dict[str, xr.Variable]:
         "y": xr.Variable("y", grid.ys(), axes.get("y", {})),
         GRID_MAPPING: xr.Variable((), np.int64(0), mapping),
     }
-
-
-def _attributes(cube: Cube) -> dict[str, object]:
-    """Return what is to be known of records that are not in the result."""
-    attributes: dict[str, object] = {"Conventions": "CF-1.11"}
-    if cube.skipped:
-        attributes["skipped"] = [f"{one.id}: {one.code}: {one.detail}" for one in cube.skipped]
-    if cube.without_headers:
-        attributes["without_headers"] = list(cube.without_headers)
-    return attributes

@@ -17,7 +17,8 @@ _RECORDS_AT_ONCE: Final = 256
 _SCRATCH_BYTES: Final = 1 << 30
 """Of arrays that are not yet part of a result."""
 
-Images = tuple[BandImage, ...]
+Images = tuple[BandImage | None, ...]
+"""One per band; None where a record has none."""
 Finish = Callable[[], None]
 
 
@@ -104,7 +105,7 @@ class _Driver:
         if policy == "skip":
             self._failed[index] = Skipped(id=record.id, code=error.code, detail=error.detail)
             return
-        bands = ", ".join(repr(image.band) for image in record.images)
+        bands = ", ".join(repr(image.band) for image in record.there)
         way_out = "on_drift" if drifted else "on_error"
         detail = f"record {record.id!r}, bands {bands}: {error.detail}; {way_out}='skip' reads "
         raise type(error)(error.code, f"{detail}the others") from error

@@ -40,9 +40,13 @@ class BandHeaders:
         taken as null.
     """
 
-    def __init__(self, band: str, column: pa.ChunkedArray, sample: int | None) -> None:
+    def __init__(
+        self, band: str, column: pa.ChunkedArray, sample: int | None, *, key: str | None = None
+    ) -> None:
         self.band = band
         """As it was asked for."""
+        self.key = key or band
+        """The asset that it is in."""
         self._sample = sample
         whole = conform(pa.table({band: column}), pa.schema([pa.field(band, BAND_METADATA)]))
         structs = whole[band].combine_chunks()
@@ -114,7 +118,7 @@ def band_headers(table: pa.Table, band: str) -> BandHeaders:
         ]
         msg = f"no band {name!r}; the bands with headers are {known}"
         raise ReadError(msg)
-    return BandHeaders(band, table[column], sample)
+    return BandHeaders(band, table[column], sample, key=name)
 
 
 class BandImage:

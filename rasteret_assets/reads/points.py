@@ -1,6 +1,6 @@
 """Values at points: the pixels they lie in, each tile fetched once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Literal
@@ -15,6 +15,7 @@ from rasteret_assets.geo.crs import LONLAT
 from rasteret_assets.reads.areas import Area, ArrowStream, area_of
 from rasteret_assets.reads.driver import FilePlans, Finish, Images, read_records
 from rasteret_assets.reads.headers import BandImage
+from rasteret_assets.reads.left_out import left_out
 from rasteret_assets.reads.levels import Sample
 from rasteret_assets.reads.options import ReadOptions
 from rasteret_assets.reads.reading import nothing_found
@@ -63,7 +64,8 @@ def sample_points(  # noqa: PLR0913  # a public door owes its callers names
     Returns
     -------
     pyarrow.Table
-        Null where no record has a valid pixel.
+        Null where no record has a valid pixel. The schema's metadata has `skipped` and
+        `missing_bands`, a line each, where there are such; see `get_xarray`.
 
     Raises
     ------
@@ -82,12 +84,18 @@ def sample_points(  # noqa: PLR0913  # a public door owes its callers names
     area = points_area(rows, geometry_crs)
     selection = select(table, bands, area, options)
     work = _Points(selection.records, area, options)
-    failed = read_records(selection.records, work, options, access or Access())
+    access = access or Access()
+    failed = read_records(selection.records, work, options, access)
     if len(failed) == len(selection.records) and (failed or selection.skipped):
         raise ReadError(nothing_found(table, selection))
-    if mosaic is not None:
-        return work.one_record(rows, bands)
-    return work.each_record(rows, bands)
+    made = work.each_record if mosaic is None else work.one_record
+    told = left_out((*selection.skipped, *failed.values()), selection.lacking, access.reasons)
+    return _with_metadata(made(rows, bands), told)
+
+
+def _with_metadata(rows: pa.Table, told: Mapping[str, list[str]]) -> pa.Table:
+    added = {name.encode(): "\n".join(lines).encode() for name, lines in told.items()}
+    return rows.replace_schema_metadata({**(rows.schema.metadata or {}), **added} or None)
 
 
 def points_area(rows: pa.Table, crs: object) -> Area:
@@ -137,7 +145,7 @@ class _Points:
     def __init__(self, records: Sequence[Record], area: Area, options: ReadOptions) -> None:
         self._records, self._area, self._options = records, area, options
         self._coordinates: dict[str, NDArray[np.float64]] = {}
-        self._picked: dict[int, list[_Picked]] = {}
+        self._picked: dict[int, list[_Picked | None]] = {}
 
     def scratch_bytes(self, index: int, images: Images) -> int:  # noqa: ARG002  # of the protocol
         """Return nothing to speak of."""
@@ -145,7 +153,7 @@ class _Points:
 
     def plan(self, index: int, images: Images, files: FilePlans) -> Finish:
         """Plan the pixels of one record's images."""
-        picked = [self._pick(image, files) for image in images]
+        picked = [None if image is None else self._pick(image, files) for image in images]
         return partial(self._picked.__setitem__, index, picked)
 
     def _pick(self, image: BandImage, files: FilePlans) -> _Picked:
@@ -179,7 +187,8 @@ class _Points:
             kind = self._kind(at)
             values, found = np.zeros(len(rows), kind), np.zeros(len(rows), bool)
             for index in order:
-                picked = self._picked[index][at]
+                if (picked := self._picked[index][at]) is None:
+                    continue
                 valid = picked.valid()
                 values[picked.points[valid]] = self._meant(picked, kind)[valid]
                 found[picked.points[valid]] = True
@@ -190,7 +199,9 @@ class _Points:
         """Return a row for each record and each point in one of its images."""
         indexes = sorted(self._picked)
         union = [
-            np.unique(np.concatenate([picked.points for picked in self._picked[index]]))
+            np.unique(
+                np.concatenate([one.points for one in self._picked[index] if one is not None])
+            )
             for index in indexes
         ]
         counts = [len(points) for points in union]
@@ -208,7 +219,8 @@ class _Points:
             kind = self._kind(at)
             values, found = np.zeros(len(which), kind), np.zeros(len(which), bool)
             for index, points, start in zip(indexes, union, starts, strict=False):
-                picked = self._picked[index][at]
+                if (picked := self._picked[index][at]) is None:
+                    continue
                 places = start + np.searchsorted(points, picked.points)
                 values[places] = self._meant(picked, kind)
                 found[places] = picked.valid()
@@ -217,7 +229,8 @@ class _Points:
 
     def _kind(self, band: int) -> np.dtype[Any]:
         """Return the type that holds the values of all images of a band."""
-        kinds = {picked[band].values.dtype for picked in self._picked.values()}
+        picked = [of_record[band] for of_record in self._picked.values()]
+        kinds = {one.values.dtype for one in picked if one is not None}
         kind = np.result_type(*kinds) if kinds else np.dtype(np.float64)
         if kind.kind == "c":
             msg = "complex samples have no Arrow type; read them with get_numpy"

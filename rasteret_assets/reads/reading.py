@@ -45,7 +45,7 @@ def read_cube(
     records = within(selection.records, area)
     if not records:
         raise ReadError(nothing_found(table, selection))
-    grids = [image.grid_at(_overview(image, options)) for one in records for image in one.images]
+    grids = [image.grid_at(_overview(image, options)) for one in records for image in one.there]
     cube = _Windows(records, target_of(grids, area, options), options, bands)
     failed = read_records(records, cube, options, access)
     return cube.result(bands, selection, failed)
@@ -60,8 +60,9 @@ def nothing_found(table: pa.Table, selection: Selection) -> str:
     if selection.skipped:
         first = selection.skipped[0]
         return f"all {len(selection.skipped)} records were skipped; the first: {first.detail}"
-    if selection.without_headers:
-        return f"none of {len(selection.without_headers)} records there has headers of the bands"
+    if selection.lacking:
+        count = len({one.id for one in selection.lacking})
+        return f"none of {count} records there has headers of the bands; see problems for why"
     return f"none of {table.num_rows} records meets the area; check its CRS and axis order"
 
 
@@ -102,8 +103,10 @@ class _Windows:
 
     def _kind(self, band: int) -> tuple[np.dtype[Any], float]:
         """Return the type and the fill value of a band."""
-        images = [record.images[band] for record in self._records]
-        dtype = np.result_type(*{image.dtype for image in images})
+        images = [one for record in self._records if (one := record.images[band]) is not None]
+        # a band that no record there has is of the others' type
+        known = images or [image for record in self._records for image in record.there]
+        dtype = np.result_type(*{image.dtype for image in known})
         if self._options.floating:
             return np.result_type(dtype, np.float32), np.nan
         nodata = next((image.nodata for image in images if image.nodata is not None), None)
@@ -114,7 +117,8 @@ class _Windows:
     def scratch_bytes(self, index: int, images: Images) -> int:
         """Return what pixels take that are not read into the result itself."""
         grid, slot = self._target.grid, int(self._slots[index])
-        placements = [place(image, grid, self._options.overview) for image in images]
+        overview = self._options.overview
+        placements = [None if image is None else place(image, grid, overview) for image in images]
         self._placements[index] = placements
         return sum(
             placement.source.width * placement.source.height * _SCRATCH_PER_PIXEL
@@ -127,7 +131,7 @@ class _Windows:
         slot, canvases = int(self._slots[index]), list[Canvas | None]()
         placements = self._placements.pop(index)
         for image, layers, placement in zip(images, self._layers, placements, strict=True):
-            if placement is None:
+            if image is None or placement is None:
                 layers.filled = True
                 canvases.append(None)
                 continue
@@ -172,12 +176,13 @@ class _Windows:
                 for at, (name, layers) in enumerate(zip(bands, self._layers, strict=True))
             ),
             skipped=(*selection.skipped, *failed.values()),
-            without_headers=selection.without_headers,
+            lacking=selection.lacking,
         )
 
 
-def _band(name: str, layers: Layers, images: tuple[BandImage, ...]) -> BandPixels:
-    nodata = next((image.nodata for image in images if image.nodata is not None), None)
+def _band(name: str, layers: Layers, images: Images) -> BandPixels:
+    said = [image.nodata for image in images if image is not None]
+    nodata = next((number for number in said if number is not None), None)
     return BandPixels(
         name=name,
         values=layers.values,

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
-from rasteret_assets.errors import ProblemCode, ProblemError, ReadError
+from rasteret_assets.errors import ProblemError, ReadError
 from rasteret_assets.geo.crs import LONLAT
 from rasteret_assets.geo.footprints import footprints
 from rasteret_assets.geo.geoparquet import geometry_form, storage_of
@@ -28,8 +28,13 @@ class Record:
 
     id: str
     time: np.datetime64
-    images: tuple[BandImage, ...]
-    """One per band asked for, in that order."""
+    images: tuple[BandImage | None, ...]
+    """One per band asked for, in that order; None where the record has no header of it."""
+
+    @property
+    def there(self) -> tuple[BandImage, ...]:
+        """The images it has; at least one."""
+        return tuple(image for image in self.images if image is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +47,24 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """A band that a record has no header of."""
+
+    id: str
+    band: str
+    key: str
+    """The asset that the band is, or is in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """The records of a read, by time."""
 
     records: tuple[Record, ...]
+    """Those that have one of the bands at least."""
     skipped: tuple[Skipped, ...]
-    without_headers: tuple[str, ...]
-    """Ids of records that have none of the bands asked for."""
+    lacking: tuple[Lacking, ...]
+    """Of records there and of those that have none of the bands."""
 
 
 def select(
@@ -59,7 +75,7 @@ def select(
     Raises
     ------
     ReadError
-        If a band is unknown or ambiguous, or a record has headers for some bands alone.
+        If a band is unknown or ambiguous.
     TiffError
         If an image cannot be read, unless `options` say to skip.
     """
@@ -86,27 +102,23 @@ def select(
             skipped.append(Skipped(id=ids[row], code=error.code, detail=error.detail))
         else:
             records.append(Record(id=ids[row], time=times[row], images=images))
-    without = [ids[row] for row in np.flatnonzero(~valid.any(axis=0)).tolist()]
-    return Selection(records=tuple(records), skipped=tuple(skipped), without_headers=tuple(without))
+    lacking = tuple(
+        Lacking(id=ids[row], band=headers[at].band, key=headers[at].key)
+        for row, at in np.argwhere(~valid.T).tolist()
+    )
+    return Selection(records=tuple(records), skipped=tuple(skipped), lacking=lacking)
 
 
 def _images(
     headers: Sequence[BandHeaders], row: int, crs: str | None, name: str
-) -> tuple[BandImage, ...]:
+) -> tuple[BandImage | None, ...]:
     images = []
     for column in headers:
         try:
-            images.append(_image(column, row, crs))
+            images.append(column.image(row, crs) if column.valid[row] else None)
         except ProblemError as error:
             raise _told(error, name, column.band) from error
     return tuple(images)
-
-
-def _image(column: BandHeaders, row: int, crs: str | None) -> BandImage:
-    if not column.valid[row]:
-        detail = "there is no header; see the Collection's problems for why"
-        raise ProblemError(ProblemCode.HREF_MISSING, detail)
-    return column.image(row, crs)
 
 
 def _told(error: ProblemError, record: str, band: str) -> ProblemError:
@@ -123,7 +135,7 @@ def within(records: Sequence[Record], area: Area | None) -> list[Record]:
     return [
         record
         for record in records
-        if any(_touches(image.grid, area, boxes) for image in record.images)
+        if any(_touches(image.grid, area, boxes) for image in record.there)
     ]
 
 

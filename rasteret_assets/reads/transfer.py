@@ -12,6 +12,7 @@ from typing import Final
 from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.errors import FetchError, ProblemCode
 from rasteret_assets.fetch import Body, HrefSigner, RangeReader, shared_reader
+from rasteret_assets.reads.left_out import Reasons
 from rasteret_assets.reads.tiles import Tile, TilePlan
 
 IN_FLIGHT_BYTES: Final = 256 << 20
@@ -28,6 +29,8 @@ class Access:
     signer: HrefSigner | None = None
     table_is_remote: bool = False
     """Whether the hrefs come from elsewhere; see `fetch.RangeReader`."""
+    reasons: Reasons | None = None
+    """Tells why records have no header of a band."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

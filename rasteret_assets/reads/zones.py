@@ -19,6 +19,7 @@ from rasteret_assets.geo.grid import Grid, Window
 from rasteret_assets.reads.areas import Area, AreaLike, area_of
 from rasteret_assets.reads.driver import FilePlans, Finish, Images, read_records
 from rasteret_assets.reads.headers import BandImage
+from rasteret_assets.reads.left_out import left_out
 from rasteret_assets.reads.options import MAX_BYTES, ReadOptions
 from rasteret_assets.reads.reading import nothing_found
 from rasteret_assets.reads.records import Record, select, within
@@ -66,7 +67,9 @@ def get_gdf(  # noqa: PLR0913  # a public door owes its callers names
     -------
     geopandas.GeoDataFrame
         `geometry_index`, `geometry`, `id`, `datetime` (UTC, without a zone), and for each band
-        `{band}_{statistic}`, or `{band}` with masked arrays (y, x) of the geometry's box.
+        `{band}_{statistic}`, or `{band}` with masked arrays (y, x) of the geometry's box; nan
+        or None where a record has no such band. `attrs` has `skipped` and `missing_bands`
+        where there are such; see `get_xarray`.
 
     Raises
     ------
@@ -89,10 +92,14 @@ def get_gdf(  # noqa: PLR0913  # a public door owes its callers names
     selection = select(table, bands, area, options)
     records = within(selection.records, area)
     work = _Zones(records, area, stats, options)
-    failed = read_records(records, work, options, access or Access())
+    access = access or Access()
+    failed = read_records(records, work, options, access)
     if len(failed) == len(records):
         raise ReadError(nothing_found(table, selection))
-    return work.frame(bands)
+    frame = work.frame(bands)
+    skipped = (*selection.skipped, *failed.values())
+    frame.attrs = dict(left_out(skipped, selection.lacking, access.reasons))
+    return frame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,13 +134,18 @@ class _Zones:
         return sum(
             window.width * window.height * image.dtype.itemsize
             for image in images
+            if image is not None
             for _, window in self._windows(image)
         )
 
     def plan(self, index: int, images: Images, files: FilePlans) -> Finish:
         """Plan the windows of all geometries in one record's images."""
         zones = [
-            [self._zone(image, number, window, files) for number, window in self._windows(image)]
+            []
+            if image is None
+            else [
+                self._zone(image, number, window, files) for number, window in self._windows(image)
+            ]
             for image in images
         ]
         return partial(self._take, index, zones)

@@ -119,15 +119,19 @@ class CollectionStore:
         msg = f"{self.url}: files vanish while they are read ({gone}); try again"
         raise WorkspaceError(msg) from gone
 
-    def problems(self) -> pa.Table:
-        """Return what was set aside on the way to the newest state."""
+    def problems(self, ids: pa.Array | None = None) -> pa.Table:
+        """Return what was set aside on the way to the newest state, or what is about `ids`."""
         found = [PROBLEMS.empty_table()]
         manifest = self.latest()
         fs, folder = self._commits.place()
         with told_as_workspace_errors(self.url):
             for name in manifest.problem_files if manifest else ():
                 reader = ParquetReader(fs, f"{folder}/{name}", self.settings)
-                found += [conform(piece, PROBLEMS) for piece in reader.all()]
+                pieces = (conform(piece, PROBLEMS) for piece in reader.all())
+                found += [
+                    piece if ids is None else piece.filter(pc.is_in(piece["id"], ids))
+                    for piece in pieces
+                ]
         return pa.concat_tables(found)
 
     def commit(self, update: CollectionUpdate) -> CollectionManifest:

@@ -107,28 +107,6 @@ def test_a_file_that_became_shorter_has_changed(scenes: list[Scene], server: Ran
     assert caught.value.code is ProblemCode.FILE_CHANGED
 
 
-def test_records_without_any_of_the_bands_are_told(scenes: list[Scene]) -> None:
-    other = Scene(id="other", files={"B9": scenes[2].files["B1"]}, path=scenes[2].path)
-    data = read(index([scenes[0], other]))
-    assert data.id.values.tolist() == ["s0"]
-    assert data.attrs["without_headers"] == ["other"]
-
-
-def test_a_record_that_lacks_one_band_of_several_is_refused_or_left_out(
-    scenes: list[Scene],
-) -> None:
-    both = Scene(
-        id="both",
-        files={"B1": scenes[0].files["B1"], "B2": scenes[1].files["B1"]},
-        path=scenes[0].path,
-    )
-    table = index([both, scenes[2]])
-    with pytest.raises(OSError, match="there is no header"):
-        reads.get_xarray(table, bands=["B1", "B2"])
-    data = reads.get_xarray(table, bands=["B1", "B2"], on_error="skip")
-    assert data.id.values.tolist() == ["both"]
-
-
 def test_an_unknown_band_is_refused_by_name(scenes: list[Scene]) -> None:
     with pytest.raises(ReadError, match=r"no band 'B4'; .*\['B1'\]"):
         reads.get_xarray(index(scenes), bands=["B4"])
