@@ -13,13 +13,16 @@ if TYPE_CHECKING:
     from rasteret_assets.assets import RecordTableCollection
     from rasteret_assets.collection import Collection
     from rasteret_assets.contract.settings import BuildSettings, FetchSettings, HeaderBudget
+    from rasteret_assets.fetch import HrefSigner, Signature
 
 _HOMES = {
     "BuildSettings": "rasteret_assets.contract.settings",
     "Collection": "rasteret_assets.collection",
     "FetchSettings": "rasteret_assets.contract.settings",
     "HeaderBudget": "rasteret_assets.contract.settings",
+    "HrefSigner": "rasteret_assets.fetch",
     "RecordTableCollection": "rasteret_assets.assets",
+    "Signature": "rasteret_assets.fetch",
     "as_collection": "rasteret_assets.api",
     "build_from_table": "rasteret_assets.api",
     "load": "rasteret_assets.api",
@@ -31,7 +34,9 @@ __all__ = [
     "Collection",
     "FetchSettings",
     "HeaderBudget",
+    "HrefSigner",
     "RecordTableCollection",
+    "Signature",
     "as_collection",
     "build_from_table",
     "load",

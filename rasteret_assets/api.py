@@ -12,6 +12,7 @@ from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retr
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.contract.tables import Report
 from rasteret_assets.errors import ConfigError, SourceError, TableError
+from rasteret_assets.fetch import HrefSigner, signer_of
 from rasteret_assets.pipeline import build
 from rasteret_assets.stages import parse_filter
 from rasteret_assets.storage import Workspace
@@ -35,6 +36,7 @@ def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
     update: bool = False,
     workspace_dir: str | Path | None = None,
     base_uri: str | None = None,
+    sign: HrefSigner | str | None = None,
     retry: Retry | str = Retry.HEALABLE,
     fetch: FetchSettings | None = None,
     settings: BuildSettings | None = None,
@@ -72,6 +74,10 @@ def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
         A folder or URL; `RASTERET_WORKSPACE`, else `~/rasteret_workspace`, by default.
     base_uri
         What relative hrefs resolve against; the table's own folder by default.
+    sign
+        Signs hrefs that cannot be read as they are: the name of a signer, such as
+        "planetary-computer", which the Collection then remembers, or an object with the methods
+        of `HrefSigner`. Signatures are never written down.
     retry
         With `update`: which headers that failed before are asked for again.
     fetch, settings
@@ -94,6 +100,8 @@ def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
     if band_codes is not None and not enrich_cog:
         msg = "band_codes are the bands to enrich; add enrich_cog=True, or leave them out"
         raise ConfigError(msg)
+    signs = () if sign is None else (sign,)
+    signer = signer_of(signs)
     spec = CollectionSpec(
         name=_UNNAMED if name is None else name,
         sources=_sources(uri),
@@ -103,6 +111,7 @@ def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
         bands=None if band_codes is None else tuple(band_codes),
         enrich=enrich_cog,
         base_uri=base_uri,
+        sign=sign if isinstance(sign, str) else None,
     )
     folder = TemporaryFolder() if name is None else None
     workspace = Workspace(workspace_dir if folder is None else folder.path, settings)
@@ -117,24 +126,40 @@ def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
                 settings=workspace.settings,
                 retry=Retry(retry),
                 fresh=force,
+                signer=signer,
                 report=report,
             )
         except (ConfigError, SourceError, TableError):
             if new:  # the arguments were wrong: nothing half-made stays behind
                 workspace.delete(spec.name)
             raise
-    return open_collection(workspace.collection(spec.name), keeps=folder)
+    return open_collection(workspace.collection(spec.name), keeps=folder, signs=signs)
 
 
-def load(name_or_path: str | Path, *, workspace_dir: str | Path | None = None) -> Collection:
+def load(
+    name_or_path: str | Path,
+    *,
+    workspace_dir: str | Path | None = None,
+    sign: HrefSigner | str | None = None,
+) -> Collection:
     """Return a Collection: by its name in the workspace, or by its folder, file or URL.
+
+    Parameters
+    ----------
+    sign
+        Signs hrefs that cannot be read as they are, as for `build_from_table`; by default the
+        signer by whose name it was built.
 
     Raises
     ------
     WorkspaceError
         If there is none; the message names those there are.
+    ConfigError
+        If `sign` is no signer.
     """
-    return open_collection(Workspace(workspace_dir).find(str(name_or_path)))
+    signs = () if sign is None else (sign,)
+    signer_of(signs)
+    return open_collection(Workspace(workspace_dir).find(str(name_or_path)), signs=signs)
 
 
 def _sources(uri: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
@@ -160,7 +185,7 @@ def _is_there(spec: CollectionSpec, workspace: Workspace) -> bool:
     differences = [
         f"{key}: {before.get(key)!r} then, {value!r} now"
         for key, value in now.items()
-        if before.get(key) != value and key != "filter"
+        if before.get(key) != value and key not in ("filter", "sign")
     ]
     if differences:
         msg = (

@@ -11,6 +11,7 @@ from rasteret_assets.assets.declared import DeclaredCollection
 from rasteret_assets.assets.scaffold import CollectionScaffolder
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.errors import ConfigError
+from rasteret_assets.fetch import check_signer
 from rasteret_assets.stages import parse_filter
 
 
@@ -58,6 +59,11 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
     base_uri: str | None = Field(
         default=None,
         description="What relative hrefs resolve against; their table's folder, if not given.",
+    )
+    sign: str | None = Field(
+        default=None,
+        description="Name of the signer that the hrefs need; its package must be installed.",
+        examples=["planetary-computer"],
     )
     description: str | None = Field(default=None, description="Shown in the UI.")
     owners: list[str] = Field(
@@ -147,6 +153,7 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
             bands=None if self.bands is None else tuple(self.bands),
             enrich=self.enrich,
             base_uri=self.base_uri,
+            sign=None if self.sign is None else check_signer(self.sign),
         )
 
 

@@ -36,6 +36,9 @@ attributes:
   # What relative hrefs resolve against; their table's folder, if not given.
   # base_uri: "https://host/archive/"
 
+  # Name of the signer that the hrefs need; its package must be installed.
+  # sign: planetary-computer
+
   # Seconds between two looks at the source, once its sensor is switched on.
   # sensor_interval_s: 300
 

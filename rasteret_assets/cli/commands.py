@@ -26,6 +26,7 @@ def import_table(options: Namespace) -> int:
             update=options.update,
             workspace_dir=options.workspace,
             base_uri=options.base_uri,
+            sign=options.sign,
             retry=options.retry,
             report=report,
         )

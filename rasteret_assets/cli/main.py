@@ -88,6 +88,9 @@ def _import_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bands", metavar="A,B,…", type=_names, help="asset keys to enrich")
     parser.add_argument("--base-uri", metavar="URI", help="what relative hrefs resolve against")
     parser.add_argument(
+        "--sign", metavar="NAME", help="signer of hrefs that need it, e.g. planetary-computer"
+    )
+    parser.add_argument(
         "--max-concurrent", metavar="N", type=int, default=300, help="requests open at once"
     )
     parser.add_argument(

@@ -22,9 +22,10 @@ from rasteret_assets.collection.origin import Origin
 from rasteret_assets.collection.pixels import PixelReads, TimeRange, optional
 from rasteret_assets.collection.summary import Summary, crs_of, summarize
 from rasteret_assets.collection.view import View, band_column, bands_of, stream
-from rasteret_assets.contract.columns import NAME_KEY
+from rasteret_assets.contract.columns import NAME_KEY, SIGNER_KEY
 from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.errors import ReadError
+from rasteret_assets.fetch import HrefSigner, signer_of
 from rasteret_assets.geo.crs import LONLAT
 from rasteret_assets.reads import AreaLike
 from rasteret_assets.stages import parse_filter
@@ -52,6 +53,8 @@ class Collection(PixelReads):
     """Which of them are looked at."""
     keeps: object = None
     """Whatever must live as long as the files do."""
+    signs: tuple[HrefSigner | str, ...] = ()
+    """What signs hrefs that need it, or its name; empty: what the files' metadata names."""
 
     @property
     def name(self) -> str:
@@ -284,10 +287,17 @@ class Collection(PixelReads):
         return table, wanted
 
     def access(self, fetch: FetchSettings | None) -> reads.Access:
-        """Return how files are reached."""
+        """Return how files are reached; raise ConfigError where no signer they need is had."""
         remote = "://" in self.path and not self.path.startswith("file:")
         return reads.Access(
             settings=fetch or FetchSettings(),
+            signer=signer_of(self.signers),
             table_is_remote=remote,
             reasons=self.origin.problems,
         )
+
+    @property
+    def signers(self) -> tuple[HrefSigner | str, ...]:
+        """What signs hrefs that need it, or its name."""
+        said = (self.whole.schema.metadata or {}).get(SIGNER_KEY)
+        return self.signs if self.signs or said is None else (said.decode(),)

@@ -118,6 +118,7 @@ def merge(*collections: Collection, name: str | None = None) -> Collection:
         whole=merged.open(),
         view=View(steps=(reduce(or_, conditions),)),
         keeps=(folder, *(one.keeps for one in collections)),
+        signs=tuple(dict.fromkeys(sign for one in collections for sign in one.signers)),
     )
 
 

@@ -7,24 +7,29 @@ from rasteret_assets.collection.handle import Collection
 from rasteret_assets.collection.origin import Given, check_ready
 from rasteret_assets.contract.columns import NAME_KEY
 from rasteret_assets.contract.conform import conform
+from rasteret_assets.fetch import HrefSigner
 from rasteret_assets.reads import ArrowStream
 from rasteret_assets.storage import CollectionStore
 
 
-def open_collection(store: CollectionStore, keeps: object = None) -> Collection:
+def open_collection(
+    store: CollectionStore, keeps: object = None, signs: tuple[HrefSigner | str, ...] = ()
+) -> Collection:
     """Return the Collection that lies in `store`.
 
     Parameters
     ----------
     keeps
         Lives as long as the Collection does: the temporary folder of one without a name.
+    signs
+        Signers of hrefs that need it, or their names; by default what the files say.
 
     Raises
     ------
     WorkspaceError
         If there is none.
     """
-    return Collection(origin=store, whole=store.open(), keeps=keeps)
+    return Collection(origin=store, whole=store.open(), keeps=keeps, signs=signs)
 
 
 def as_collection(rows: ds.Dataset | ArrowStream, *, name: str | None = None) -> Collection:

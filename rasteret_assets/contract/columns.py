@@ -20,6 +20,9 @@ PARTITION_COLUMNS: Final = ("year", "month")
 NAME_KEY: Final = b"name"
 """Key of a file's metadata: the Collection's name, as the peer `rasteret` reads it."""
 
+SIGNER_KEY: Final = b"rasteret_assets:signer"
+"""Key of a file's metadata: the name of the signer that the hrefs need."""
+
 RENAMED_SUFFIX: Final = "_source"
 
 

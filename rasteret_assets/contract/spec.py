@@ -69,6 +69,8 @@ class CollectionSpec:
     """Whether headers are fetched at all."""
     base_uri: str | None = None
     """What relative hrefs resolve against; None means their source file's folder."""
+    sign: str | None = None
+    """Name of the signer that the hrefs need. What is built is the same without."""
 
     def __post_init__(self) -> None:
         check_name(self.name)
@@ -94,4 +96,5 @@ class CollectionSpec:
             "bands": None if self.bands is None else list(self.bands),
             "enrich": self.enrich,
             "base_uri": self.base_uri,
+            "sign": self.sign,
         }

@@ -7,6 +7,7 @@ from rasteret_assets.fetch.identities import Identified, Identities, identify_fi
 from rasteret_assets.fetch.loop import run
 from rasteret_assets.fetch.reader import RangeReader
 from rasteret_assets.fetch.shared import shared_reader
+from rasteret_assets.fetch.signers import check_signer, signer_of
 from rasteret_assets.fetch.signing import HrefSigner, Signature
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "Identities",
     "RangeReader",
     "Signature",
+    "check_signer",
     "coalesce",
     "identify_files",
     "run",
     "shared_reader",
+    "signer_of",
 ]

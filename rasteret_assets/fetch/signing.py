@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,11 +15,13 @@ class Signature:
     """With a time zone."""
 
 
+@runtime_checkable
 class HrefSigner(Protocol):
     """Knows which web addresses need a signature, and where to get it.
 
     Signatures are kept per scope and got again shortly before they expire, or when a server
-    refuses them; a signer needs no cache of its own.
+    refuses them; a signer needs no cache of its own. It is part of what tells connections
+    apart, so it has to be hashable, as every plain class is.
     """
 
     def scope(self, url: str) -> str | None:

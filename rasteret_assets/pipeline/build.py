@@ -8,6 +8,7 @@ from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retr
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.contract.tables import Report
 from rasteret_assets.errors import CommitConflictError, TableError
+from rasteret_assets.fetch import HrefSigner
 from rasteret_assets.pipeline.chunks import header_updates
 from rasteret_assets.pipeline.enrich import HEADERS_STAGE, REMAPPED, bands_of, enrich, header_plan
 from rasteret_assets.pipeline.inputs import Inputs
@@ -35,6 +36,7 @@ def build(  # what, where to, and how
     settings: BuildSettings,
     retry: Retry = Retry.HEALABLE,
     fresh: bool = False,
+    signer: HrefSigner | None = None,
     report: Report | None = None,
 ) -> CollectionManifest:
     """Build the Collection, or bring it up to date by the work that is new.
@@ -45,6 +47,8 @@ def build(  # what, where to, and how
         Which headers that failed before are asked for again.
     fresh
         Do all of it again, headers included.
+    signer
+        Signs hrefs that need it; by default the one that `spec` names.
 
     Raises
     ------
@@ -63,6 +67,7 @@ def build(  # what, where to, and how
             settings=settings,
             retry=retry,
             fresh=fresh,
+            signer=signer,
             report=report,
         )
     manifest = zip_collection(spec, workspace, settings, recent)
@@ -128,7 +133,7 @@ def check_rows(spec: CollectionSpec, fragments: Sequence[Fragment]) -> None:
     raise TableError(msg)
 
 
-def enrich_bands(  # what, where to, and how
+def enrich_bands(  # noqa: PLR0913  # what, where to, and how
     spec: CollectionSpec,
     workspace: Workspace,
     bands: Sequence[str],
@@ -137,13 +142,14 @@ def enrich_bands(  # what, where to, and how
     settings: BuildSettings,
     retry: Retry,
     fresh: bool,
+    signer: HrefSigner | None,
     report: Report | None,
 ) -> None:
     """Fetch what the bands lack and commit each band's headers."""
 
     def attempt() -> None:
         plan = header_plan(spec, workspace, bands, retry=retry, fresh=fresh, settings=settings)
-        done = enrich(spec, workspace, plan.chunks, fetch=fetch, report=report)
+        done = enrich(spec, workspace, plan.chunks, fetch=fetch, signer=signer, report=report)
         for band, update in header_updates(spec, plan, done).items():
             workspace.stage(spec.name, HEADERS_STAGE, band).commit(update)
 

@@ -8,7 +8,7 @@ from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retr
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.contract.tables import Progress, Report
 from rasteret_assets.errors import ConfigError
-from rasteret_assets.fetch import HeaderFetcher
+from rasteret_assets.fetch import HeaderFetcher, HrefSigner, signer_of
 from rasteret_assets.locations import locate
 from rasteret_assets.pipeline.chunks import Chunk, ChunkDone, HeaderPlan, plan_headers
 from rasteret_assets.pipeline.collector import seldom_collected
@@ -97,18 +97,30 @@ def enrich(  # what, where to, and how hard
     chunks: Sequence[Chunk],
     *,
     fetch: FetchSettings,
+    signer: HrefSigner | None = None,
     report: Report | None = None,
 ) -> list[ChunkDone]:
     """Bring the headers of `chunks` to the workspace and say what each brought.
 
     Chunks are written as they go, each by itself: after a crash the same call finds what is
     there. One chunk is written while others are fetched. Nothing is committed.
+
+    Parameters
+    ----------
+    signer
+        Signs web addresses that need it; by default the one that `spec` names.
+
+    Raises
+    ------
+    ConfigError
+        If it names none that can be had.
     """
     if not chunks:
         return []
     context = _context(spec, workspace, chunks)
     progress = _Sum(chunks, report)
     remote = any(locate(source).scheme != "file" for source in spec.sources)
+    signer = signer or signer_of(() if spec.sign is None else (spec.sign,))
 
     def one(chunk: Chunk, fetcher: HeaderFetcher) -> ChunkDone:
         fetched = fetch_chunk(context, chunk, fetcher, progress.of(chunk))
@@ -120,7 +132,7 @@ def enrich(  # what, where to, and how hard
     with seldom_collected(), ThreadPoolExecutor(workers, thread_name_prefix="enrich") as pool:
         futures: list[Future[ChunkDone]] = []
         try:
-            with HeaderFetcher(fetch, table_is_remote=remote) as fetcher:
+            with HeaderFetcher(fetch, signer=signer, table_is_remote=remote) as fetcher:
                 futures = [pool.submit(one, chunk, fetcher) for chunk in chunks]
                 return [future.result() for future in futures]
         finally:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from rasteret_assets.contract.columns import NAME_KEY
+from rasteret_assets.contract.columns import NAME_KEY, SIGNER_KEY
 from rasteret_assets.contract.settings import BuildSettings
 from rasteret_assets.contract.spec import digest
 from rasteret_assets.geo.geoparquet import geo_metadata
@@ -53,7 +53,8 @@ def collection_update(
 
 def _made_from(inputs: Inputs, schema: pa.Schema) -> dict[str, str]:
     """Return each month of the Collection with the digest of what it is made from."""
-    shared = digest(ZIP_VERSION, schema.to_string(truncate_metadata=False))
+    said = {key: value for key, value in schema.metadata.items() if key != SIGNER_KEY}
+    shared = digest(ZIP_VERSION, schema.with_metadata(said).to_string(truncate_metadata=False))
     parts: dict[str, list[object]] = {}
     for fragment in inputs.fragments:
         headers = [inputs.header_fragment(band, fragment) for band in inputs.headers]
@@ -124,9 +125,10 @@ def _file_metadata(inputs: Inputs) -> dict[bytes, bytes]:
     Nothing that changes with every update is in it: files of untouched months stay.
     """
     types = {kind for f in inputs.fragments for kind in f.facts["geometry_types"]}
-    name = inputs.spec.name.encode()
+    name, signer = inputs.spec.name.encode(), inputs.spec.sign
     return {
         NAME_KEY: name,
+        **({} if signer is None else {SIGNER_KEY: signer.encode()}),
         b"data_source": name,
         b"rasteret_collection_version": b"1",
         **geo_metadata(types, None),

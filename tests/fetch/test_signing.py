@@ -9,29 +9,13 @@ from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.errors import ProblemCode
 from rasteret_assets.fetch import HeaderFetcher, HrefSigner, Signature
 from tests.rig.http_server import RangeServer
+from tests.rig.signers import TokenSigner
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # pydantic's, about that package
     import planetary_computer
 
     from rasteret_assets.fetch.planetary import PlanetaryComputerSigner
-
-
-class TokenSigner:
-    """Signs what lies on one server, with tokens that it issues."""
-
-    def __init__(self, server: RangeServer, *, ttl_s: float = 3600.0) -> None:
-        self.server = server
-        self.ttl_s = ttl_s
-        self.asked: list[str] = []
-
-    def scope(self, url: str) -> str | None:
-        return "all" if url.startswith(self.server.url()) else None
-
-    def signature(self, scope: str) -> Signature:
-        self.asked.append(scope)
-        expires = datetime.now(UTC) + timedelta(seconds=self.ttl_s)
-        return Signature(query=f"sig={self.server.issue_token(self.ttl_s)}", expires=expires)
 
 
 class NoSigner(TokenSigner):
