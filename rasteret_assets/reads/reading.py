@@ -46,7 +46,7 @@ def read_cube(
     if not records:
         raise ReadError(nothing_found(table, selection))
     grids = [image.grid_at(_overview(image, options)) for one in records for image in one.there]
-    cube = _Windows(records, target_of(grids, area, options), options, bands)
+    cube = Windows(records, target_of(grids, area, options), options, bands)
     failed = read_records(records, cube, options, access)
     return cube.result(bands, selection, failed)
 
@@ -66,7 +66,7 @@ def nothing_found(table: pa.Table, selection: Selection) -> str:
     return f"none of {table.num_rows} records meets the area; check its CRS and axis order"
 
 
-class _Windows:
+class Windows:
     """Takes windows of images onto one grid."""
 
     def __init__(

@@ -86,16 +86,16 @@ def select(
         table = table.filter(pa.array(_meets(table, area)))
     headers = [band_headers(table, band) for band in bands]
     valid = np.stack([column.valid for column in headers])
-    times = _times(table["datetime"])
+    times = utc_times_of(table["datetime"])
     ids = table["id"].cast(pa.string()).to_pylist()
-    crs = _crs_column(table)
+    crs = crs_of_records(table)
     records: list[Record] = []
     skipped: list[Skipped] = []
     for row in np.argsort(times, kind="stable").tolist():
         if not valid[:, row].any():
             continue
         try:
-            images = _images(headers, row, crs[row], ids[row])
+            images = images_of(headers, row, crs[row], ids[row])
         except ProblemError as error:
             if options.on_error == "raise":
                 raise
@@ -109,9 +109,16 @@ def select(
     return Selection(records=tuple(records), skipped=tuple(skipped), lacking=lacking)
 
 
-def _images(
+def images_of(
     headers: Sequence[BandHeaders], row: int, crs: str | None, name: str
 ) -> tuple[BandImage | None, ...]:
+    """Return the images of the record called `name`; None where it has no header of a band.
+
+    Raises
+    ------
+    TiffError
+        If one cannot be read.
+    """
     images = []
     for column in headers:
         try:
@@ -162,7 +169,7 @@ def _meets(table: pa.Table, area: Area) -> NDArray[np.bool_]:
     return met | ~found.sound
 
 
-def _times(column: pa.ChunkedArray) -> NDArray[np.datetime64]:
+def utc_times_of(column: pa.ChunkedArray) -> NDArray[np.datetime64]:
     """Return times in UTC, without a zone as NumPy and xarray have them."""
     times: NDArray[np.datetime64] = (
         column.cast(pa.timestamp("us")).to_numpy().astype("datetime64[us]")
@@ -170,7 +177,7 @@ def _times(column: pa.ChunkedArray) -> NDArray[np.datetime64]:
     return times
 
 
-def _crs_column(table: pa.Table) -> list[str | None]:
+def crs_of_records(table: pa.Table) -> list[str | None]:
     """Return the CRS each record says its files are in."""
     names = table.schema.names
     codes = pa.nulls(table.num_rows, pa.string())

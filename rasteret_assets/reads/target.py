@@ -53,7 +53,7 @@ def target_of(grids: Sequence[Grid], area: Area | None, options: ReadOptions) ->
         If the area has no place in the CRS, or more pixels than anything holds, or crosses
         the antimeridian where the grid does not.
     """
-    base = _base(grids, options)
+    base = base_grid(grids, options)
     if area is None:
         area = _extent(grids)
     elif area.crosses and pyproj.CRS.from_user_input(base.crs).is_geographic:
@@ -68,7 +68,7 @@ def target_of(grids: Sequence[Grid], area: Area | None, options: ReadOptions) ->
     return Target(grid=grid, inside=_inside(placed, grid, options) if placed.clips else None)
 
 
-def _base(grids: Sequence[Grid], options: ReadOptions) -> Grid:
+def base_grid(grids: Sequence[Grid], options: ReadOptions) -> Grid:
     """Return a grid of the right CRS, pixel size and origin, of any extent."""
     first = grids[0]
     asked = options.crs is None and options.resolution is None
