@@ -11,6 +11,7 @@ from yarl import URL
 from rasteret_assets.errors import FetchError, ProblemCode
 from rasteret_assets.fetch.body import Body, TransientError
 from rasteret_assets.fetch.outcomes import Refusal, beyond_end
+from rasteret_assets.fetch.wire import Answer, Wire
 
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)", re.IGNORECASE)
 _REFUSAL_BYTES: Final = 2048
@@ -20,7 +21,7 @@ _PIECE: Final = 1 << 16
 
 
 async def exchange(
-    session: aiohttp.ClientSession,
+    wire: Wire,
     url: URL,
     headers: Mapping[str, str],
     start: int,
@@ -42,7 +43,11 @@ async def exchange(
         Where the exchange broke.
     """
     asked = {"Range": f"bytes={start}-{stop - 1}", **headers}
-    response = await session.get(url, headers=asked, allow_redirects=False, proxy=proxy)
+    response: Answer | aiohttp.ClientResponse
+    if proxy is None:
+        response = await wire.get(url, asked)
+    else:
+        response = await wire.session.get(url, headers=asked, allow_redirects=False, proxy=proxy)
     try:
         if response.status == HTTPStatus.PARTIAL_CONTENT:
             return await _part(response, start, stop)
@@ -50,8 +55,7 @@ async def exchange(
             return await _cut_from_whole(response, start, stop)
         return await _refusal(response, start)
     finally:
-        if not response.closed:  # as it is once read to its end
-            response.close()
+        response.close()
 
 
 async def identify(
@@ -86,7 +90,7 @@ async def identify(
             response.close()
 
 
-async def _part(response: aiohttp.ClientResponse, start: int, stop: int) -> Body:
+async def _part(response: Answer | aiohttp.ClientResponse, start: int, stop: int) -> Body:
     """Read a 206 (RFC 9110, section 15.3.7)."""
     headers = response.headers
     span = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
@@ -113,7 +117,7 @@ async def _part(response: aiohttp.ClientResponse, start: int, stop: int) -> Body
     )
 
 
-async def _cut_from_whole(response: aiohttp.ClientResponse, start: int, stop: int) -> Body:
+async def _cut_from_whole(response: Answer | aiohttp.ClientResponse, start: int, stop: int) -> Body:
     """Read a 200: the server ignores ranges and sends the file from its first byte."""
     headers, size = response.headers, response.content_length
     _check_encoding(headers)
@@ -136,7 +140,7 @@ async def _cut_from_whole(response: aiohttp.ClientResponse, start: int, stop: in
     )
 
 
-async def _read_at_most(response: aiohttp.ClientResponse, length: int) -> bytes:
+async def _read_at_most(response: Answer | aiohttp.ClientResponse, length: int) -> bytes:
     pieces: list[bytes] = []
     while length and (piece := await response.content.read(min(length, _PIECE))):
         pieces.append(piece)
@@ -144,7 +148,7 @@ async def _read_at_most(response: aiohttp.ClientResponse, length: int) -> bytes:
     return b"".join(pieces)
 
 
-async def _refusal(response: aiohttp.ClientResponse, start: int) -> Refusal:
+async def _refusal(response: Answer | aiohttp.ClientResponse, start: int) -> Refusal:
     text = (await _read_at_most(response, _REFUSAL_BYTES)).decode("utf-8", "replace")
     if response.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         # RFC 9110, section 14.4: "bytes */size"

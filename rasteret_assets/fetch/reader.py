@@ -23,6 +23,7 @@ from rasteret_assets.fetch.session import open_session
 from rasteret_assets.fetch.signing import HrefSigner
 from rasteret_assets.fetch.target import Address, Target
 from rasteret_assets.fetch.time_limit import TimeLimit
+from rasteret_assets.fetch.wire import Wire
 from rasteret_assets.locations import locate
 
 _REDIRECTS: Final = 5
@@ -72,10 +73,10 @@ class RangeReader:
         self._gate = Gate(settings.max_concurrent)
         self._time_limit = TimeLimit(settings.request_timeout_s)
         self._proxies = Proxies()
-        self._session: aiohttp.ClientSession | None = None
+        self._wire: Wire | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = open_session(self.settings)
+        self._wire = Wire(open_session(self.settings))
         return self
 
     async def __aexit__(
@@ -84,9 +85,9 @@ class RangeReader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._wire is not None:
+            await self._wire.session.close()
+            self._wire = None
 
     async def read(self, href: str, start: int, stop: int) -> Body:
         """Return the bytes from `start` to `stop` of the file at `href`.
@@ -237,8 +238,8 @@ class RangeReader:
             if span is None:
                 return await asyncio.to_thread(identify_local, path)
             return await asyncio.to_thread(read_local, path, *span)
-        session = self._session
-        if session is None:
+        wire = self._wire
+        if wire is None:
             msg = "the reader is closed; use it within `async with`"
             raise RuntimeError(msg)
         cures = hops = 0
@@ -247,9 +248,9 @@ class RangeReader:
             self._count(target)
             proxy = self._proxies.of(sent.url)
             if span is None:
-                answer = await identify(session, sent.url, sent.headers, proxy=proxy)
+                answer = await identify(wire.session, sent.url, sent.headers, proxy=proxy)
             else:
-                answer = await exchange(session, sent.url, sent.headers, *span, proxy=proxy)
+                answer = await exchange(wire, sent.url, sent.headers, *span, proxy=proxy)
             if isinstance(answer, Body):
                 return answer
             if cures < _CURES and _cure(target, sent, answer):
