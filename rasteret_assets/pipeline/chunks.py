@@ -6,8 +6,9 @@ fragment is the list of its chunk files, so committing it copies nothing. A chun
 follows from what it is made of: work that a killed run left on disk is found, not repeated.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 from rasteret_assets.contract.settings import BuildSettings, Retry
 from rasteret_assets.contract.spec import CollectionSpec, digest
@@ -19,6 +20,8 @@ HEADERS_VERSION = 1
 
 RANGES_FACT = "ranges"
 """Fact of a header fragment: its files, the rows each covers, and their problems."""
+
+_NOTHING: Mapping[tuple[str, str], str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +121,7 @@ def plan_headers(  # all of them decide the plan
     retry: Retry,
     fresh: bool,
     settings: BuildSettings,
+    stale: Mapping[tuple[str, str], str] = _NOTHING,
 ) -> HeaderPlan:
     """Return the plan that brings the headers of the bands in `bases` up to date.
 
@@ -131,6 +135,8 @@ def plan_headers(  # all of them decide the plan
         Which failed headers are asked for again.
     fresh
         Fetch everything anew, known headers included.
+    stale
+        Band and file of ranges with headers of files that changed since, and a digest of which.
     """
     fingerprint = header_fingerprint(spec)
     rows = max(1, settings.chunk_headers // max(1, len(bases)))
@@ -143,10 +149,14 @@ def plan_headers(  # all of them decide the plan
             found = known.get(fragment.id)
             if found is not None and found.fingerprint != fingerprint:
                 found = None
-            keep, again = _split(found, fragment.rows, rows, retry)
+            changed = {one.file for one in _ranges(found) if (band, one.file) in stale}
+            keep, again = _split(found, fragment.rows, rows, retry, changed)
             kept[band][fragment.id] = keep
             for start, stop, previous in again:
-                name = digest(fragment.id, fingerprint, start, stop, previous, token)
+                parts = [fragment.id, fingerprint, start, stop, previous, token]
+                if previous in changed:
+                    parts.append(stale[band, previous])
+                name = digest(*parts)
                 file = f"{fragment.id}-{start:09}-{name}.parquet"
                 pending.setdefault((fragment.id, start, stop), {})[band] = file
     chunks = tuple(
@@ -157,15 +167,19 @@ def plan_headers(  # all of them decide the plan
 
 
 def _split(
-    found: Fragment | None, total: int, rows: int, retry: Retry
+    found: Fragment | None, total: int, rows: int, retry: Retry, changed: Collection[str]
 ) -> tuple[tuple[BandRange, ...], list[tuple[int, int, str]]]:
     """Return the ranges to keep, and those to do with the file that held them before."""
     if found is None:
         return (), [(at, min(at + rows, total), "") for at in range(0, total, rows)]
     ranges = ranges_of(found)
-    again = {one for one in range(len(ranges)) if _wants(ranges[one], retry)}
+    again = {at for at, one in enumerate(ranges) if _wants(one, retry) or one.file in changed}
     keep = tuple(one for at, one in enumerate(ranges) if at not in again)
     return keep, [(ranges[at].start, ranges[at].stop, ranges[at].file) for at in sorted(again)]
+
+
+def _ranges(found: Fragment | None) -> tuple[BandRange, ...]:
+    return () if found is None else ranges_of(found)
 
 
 def _wants(found: BandRange, retry: Retry) -> bool:

@@ -14,6 +14,7 @@ from rasteret_assets.pipeline.chunks import Chunk, ChunkDone, HeaderPlan, plan_h
 from rasteret_assets.pipeline.collector import seldom_collected
 from rasteret_assets.pipeline.headers import ChunkContext, fetch_chunk
 from rasteret_assets.pipeline.known import Known
+from rasteret_assets.pipeline.stale import StaleHeaders
 from rasteret_assets.storage import Manifest, Workspace
 
 REMAPPED = "remapped_table"
@@ -70,7 +71,15 @@ def header_plan(
     """Return the plan for `bands` over the newest manifests of the workspace."""
     remapped = workspace.stage(spec.name, REMAPPED).open().manifest
     bases = {band: workspace.stage(spec.name, HEADERS_STAGE, band).latest() for band in bands}
-    return plan_headers(spec, remapped, bases, retry=retry, fresh=fresh, settings=settings)
+    return plan_headers(
+        spec,
+        remapped,
+        bases,
+        retry=retry,
+        fresh=fresh,
+        settings=settings,
+        stale=StaleHeaders.read(workspace, spec.name).by_range(),
+    )
 
 
 def grouped(chunks: Iterable[Chunk], settings: BuildSettings) -> list[list[Chunk]]:
@@ -119,8 +128,7 @@ def enrich(  # what, where to, and how hard
         return []
     context = _context(spec, workspace, chunks)
     progress = _Sum(chunks, report)
-    remote = any(locate(source).scheme != "file" for source in spec.sources)
-    signer = signer or signer_of(() if spec.sign is None else (spec.sign,))
+    remote, signer = is_remote(spec), signer or named_signer(spec)
 
     def one(chunk: Chunk, fetcher: HeaderFetcher) -> ChunkDone:
         fetched = fetch_chunk(context, chunk, fetcher, progress.of(chunk))
@@ -138,6 +146,22 @@ def enrich(  # what, where to, and how hard
         finally:
             for future in futures:
                 future.cancel()
+
+
+def is_remote(spec: CollectionSpec) -> bool:
+    """Return whether a source lies elsewhere, so that files of this machine are not its own."""
+    return any(locate(source).scheme != "file" for source in spec.sources)
+
+
+def named_signer(spec: CollectionSpec) -> HrefSigner | None:
+    """Return the signer that `spec` names.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be had.
+    """
+    return signer_of(() if spec.sign is None else (spec.sign,))
 
 
 def _workers(chunks: Sequence[Chunk], fetch: FetchSettings) -> int:
@@ -159,6 +183,7 @@ def _context(spec: CollectionSpec, workspace: Workspace, chunks: Iterable[Chunk]
                 band: workspace.stage(spec.name, HEADERS_STAGE, band).open() for band in enriched
             }
         ),
+        stale=StaleHeaders.read(workspace, spec.name),
     )
 
 

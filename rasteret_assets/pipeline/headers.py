@@ -15,6 +15,7 @@ from rasteret_assets.errors import ProblemCode, TiffError
 from rasteret_assets.fetch import FetchedHeader, HeaderFetcher
 from rasteret_assets.pipeline.chunks import BandRange, Chunk, ChunkDone, retries
 from rasteret_assets.pipeline.known import Known
+from rasteret_assets.pipeline.stale import StaleHeaders
 from rasteret_assets.stages import band_hrefs
 from rasteret_assets.storage import StageStore, StageTable
 from rasteret_assets.tiff import band_structs, check_band_index
@@ -35,6 +36,8 @@ class ChunkContext:
     stores: Mapping[str, StageStore]
     """Band of the run to the store of its headers."""
     known: Known
+    stale: StaleHeaders
+    """Known headers to fetch again, as their files have changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,8 @@ def _plan_band(
     if len(retried):
         failed = pc.is_in(found["code"], value_set=retried).to_numpy()
         again[places >= 0] = failed[places[places >= 0]]
+    stale = context.stale.among(found)
+    again[places >= 0] |= stale[places[places >= 0]]
     asked = np.flatnonzero(has_href & ((places < 0) | again))
     return _BandWork(wanted=wanted, places=places, found=found, asked=asked)
 

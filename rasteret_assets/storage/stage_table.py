@@ -1,11 +1,12 @@
 """One committed state of a stage, read lazily."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from rasteret_assets.contract.conform import conform
@@ -39,12 +40,22 @@ class StageTable:
 
     def dataset(self) -> ds.Dataset:
         """Return the rows of all fragments, in their order, as a pyarrow dataset."""
-        fs, folder = filesystem_of(self.url)
-        files = [f"{folder}/{name}" for f in self.manifest.fragments for name in f.files]
-        kind = ds.ParquetFileFormat()
-        arrow_fs = arrow_filesystem(fs)
-        parts = [kind.make_fragment(file, arrow_fs) for file in files]
-        return ds.FileSystemDataset(parts, self.schema, kind, arrow_fs)
+        return self._dataset([name for f in self.manifest.fragments for name in f.files])
+
+    def picked(self, files: Sequence[str], columns: Mapping[str, pc.Expression]) -> pa.Table:
+        """Return `columns` of the rows in `files`, in their order.
+
+        Of nested columns only the fields that `columns` speak of are read.
+
+        Parameters
+        ----------
+        files
+            Some of a fragment's.
+        columns
+            Name to expression over the columns of the stage.
+        """
+        with told_as_workspace_errors(self.url):
+            return self._dataset(files).to_table(columns=dict(columns))
 
     def batches(
         self,
@@ -95,6 +106,12 @@ class StageTable:
         schema = self._schema_of(columns)
         with told_as_workspace_errors(self.url):
             return pa.concat_tables(self._taken(fragment, rows, schema))
+
+    def _dataset(self, files: Sequence[str]) -> ds.Dataset:
+        fs, folder = filesystem_of(self.url)
+        kind, arrow_fs = ds.ParquetFileFormat(), arrow_filesystem(fs)
+        parts = [kind.make_fragment(f"{folder}/{name}", arrow_fs) for name in files]
+        return ds.FileSystemDataset(parts, self.schema, kind, arrow_fs)
 
     def _taken(self, fragment: Fragment, rows: np.ndarray, schema: pa.Schema) -> Iterator[pa.Table]:
         yield schema.empty_table()
