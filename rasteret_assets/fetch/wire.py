@@ -50,11 +50,8 @@ class Answer:
         return await self.content.read()
 
     def close(self) -> None:
-        """Give the connection back; it is closed if any of the body was not read."""
-        if self.content.is_eof():
-            self._connection.release()
-        else:
-            self._connection.close()
+        """Give the connection back to the pool, which closes it if any of the body is unread."""
+        self._connection.release()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,8 +125,8 @@ def test_a_body_left_unread_costs_its_connection() -> None:
     ("path", "headers"),
     [
         ("a b.tif", {}),
-        ("a.tif HTTP/1.1\r\nX: y", {}),
-        ("a.tif\nX: y", {}),
+        ("a.tif\rX:y", {}),
+        ("a.tif\nX:y", {}),
         ("a.tif", {"X": "y\r\nZ: z"}),
         ("ä.tif", {}),
     ],
