@@ -1,6 +1,8 @@
 """Several records made one image: which belong together, and how."""
 
 import warnings
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +29,8 @@ def periods(
     return times[first], slots.astype(np.int64)
 
 
-def combine(layers: Layers, slots: NDArray[np.int64], count: int, how: Mosaic) -> None:
-    """Reduce the times of `layers` to `count`, those of one slot together.
+def combine(layers: Layers, groups: Sequence[NDArray[np.int64]], how: Mosaic) -> None:
+    """Make one image of the layers of each group; of none, one that is invalid throughout.
 
     Raises
     ------
@@ -37,13 +39,13 @@ def combine(layers: Layers, slots: NDArray[np.int64], count: int, how: Mosaic) -
     """
     if layers.valid is None:
         raise AssertionError  # options ask for validity wherever they ask for a mosaic
+    kind = combined_type(layers.values.dtype, how)
     images, valid = [], []
-    for slot in range(count):
-        members = slots == slot
+    for members in groups:
         there = layers.valid[members]
         values = layers.values[members]
         any_valid = there.any(axis=0)
-        made = _median(values) if isinstance(how, str) else np.asarray(how(values, there))
+        made = combined(values, there, how) if len(members) else np.zeros(any_valid.shape, kind)
         if made.shape != any_valid.shape:
             msg = f"the mosaic function gives shape {made.shape}, not {any_valid.shape} (y, x)"
             raise ReadError(msg)
@@ -55,6 +57,16 @@ def combine(layers: Layers, slots: NDArray[np.int64], count: int, how: Mosaic) -
     values = np.where(found, values, values.dtype.type(layers.fill))
     layers.values, layers.valid = values, found
     layers.filled = not bool(found.all())
+
+
+def combined_type(dtype: np.dtype[Any], how: Mosaic) -> np.dtype[Any]:
+    """Return the type of the images that are made of such values, found by making one."""
+    return combined(np.ones((1, 1, 1), dtype), np.ones((1, 1, 1), bool), how).dtype
+
+
+def combined(values: NDArray[Any], valid: NDArray[np.bool_], how: Mosaic) -> NDArray[Any]:
+    """Return one image (y, x) of several (record, y, x)."""
+    return _median(values) if isinstance(how, str) else np.asarray(how(values, valid))
 
 
 def _median(values: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -25,10 +25,14 @@ class BandPixels:
     """What invalid pixels hold."""
     filled: bool
     """Whether there are such pixels that no file calls nodata."""
-    nodata: float | None
-    """Of the first image that says one."""
     images: tuple[BandImage | None, ...]
     """One per record."""
+
+    @property
+    def nodata(self) -> float | None:
+        """Of the first image that says one."""
+        said = [image.nodata for image in self.images if image is not None]
+        return next((number for number in said if number is not None), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

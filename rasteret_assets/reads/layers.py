@@ -1,6 +1,7 @@
 """Results under way: one band's pixels of all times, filled image by image from threads."""
 
 import threading
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -99,11 +100,20 @@ class Layers:
             if self.valid is not None:
                 self.valid[time][part] |= wins
 
-    def keep(self, times: list[int]) -> None:
+    def invalidate(self, times: NDArray[np.int64]) -> None:
+        """Give up what was read of `times`."""
+        if len(times):
+            self.filled = True
+            self.values[times] = self.fill
+            if self.valid is not None:
+                self.valid[times] = False
+
+    def keep(self, times: Sequence[int]) -> None:
         """Drop all other times."""
         if len(times) < len(self.values):
-            self.values = self.values[times]
-            self.valid = None if self.valid is None else self.valid[times]
+            self.values = self.values[list(times)]
+            self.valid = None if self.valid is None else self.valid[list(times)]
+            self._ranks = None if self._ranks is None else self._ranks[list(times)]
 
     def clip(self, inside: Mask | None) -> None:
         """Make pixels outside an area (y, x) invalid; None leaves all."""

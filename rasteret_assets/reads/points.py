@@ -18,7 +18,7 @@ from rasteret_assets.reads.headers import BandImage
 from rasteret_assets.reads.left_out import left_out
 from rasteret_assets.reads.levels import Sample
 from rasteret_assets.reads.options import ReadOptions
-from rasteret_assets.reads.reading import nothing_found
+from rasteret_assets.reads.plan import nothing_found
 from rasteret_assets.reads.records import Record, select
 from rasteret_assets.reads.scene import quantities
 from rasteret_assets.reads.transfer import Access

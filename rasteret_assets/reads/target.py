@@ -26,8 +26,26 @@ class Target:
     """Where results lie."""
 
     grid: Grid
-    inside: Mask | None
-    """Pixels (y, x) of the area; None where all are."""
+    area: Area | None
+    """In the grid's CRS, if pixels outside are left out."""
+    all_touched: bool
+
+    def inside(self, grid: Grid) -> Mask | None:
+        """Return which pixels (y, x) of `grid`, a part of the own one, are of the area.
+
+        None where all are.
+        """
+        if self.area is None:
+            return None
+        points = shapely.get_type_id(self.area.geometries).max() <= 0  # mean their pixels
+        found: Mask = geometry_mask(
+            list(self.area.geometries),
+            (grid.height, grid.width),
+            Affine(*grid.transform),
+            all_touched=self.all_touched or points,
+            invert=True,
+        )
+        return None if found.all() else found
 
 
 def target_of(grids: Sequence[Grid], area: Area | None, options: ReadOptions) -> Target:
@@ -64,8 +82,11 @@ def target_of(grids: Sequence[Grid], area: Area | None, options: ReadOptions) ->
     if window.width * window.height > _PIXELS_MAX:
         msg = f"the area takes {window.width} x {window.height} pixels; ask for less, or coarser"
         raise ReadError(msg)
-    grid = base.cut(window)
-    return Target(grid=grid, inside=_inside(placed, grid, options) if placed.clips else None)
+    return Target(
+        grid=base.cut(window),
+        area=placed if placed.clips else None,
+        all_touched=options.all_touched,
+    )
 
 
 def base_grid(grids: Sequence[Grid], options: ReadOptions) -> Grid:
@@ -106,18 +127,6 @@ def _extent(grids: Sequence[Grid]) -> Area:
         box = np.array([shapely.box(*grid.bounds)], object)
         boxes.append(Area(crs=grid.crs, geometries=box, clips=False).to(crs).geometries)
     return Area(crs=crs, geometries=np.concatenate(boxes), clips=False)
-
-
-def _inside(area: Area, grid: Grid, options: ReadOptions) -> Mask | None:
-    points = shapely.get_type_id(area.geometries).max() <= 0  # mean the pixels they lie in
-    inside: Mask = geometry_mask(
-        list(area.geometries),
-        (grid.height, grid.width),
-        Affine(*grid.transform),
-        all_touched=options.all_touched or points,
-        invert=True,
-    )
-    return None if inside.all() else inside
 
 
 def cover_of(grid: Grid, bounds: Bounds, crs: str) -> Window:

@@ -21,7 +21,7 @@ from rasteret_assets.reads.driver import FilePlans, Finish, Images, read_records
 from rasteret_assets.reads.headers import BandImage
 from rasteret_assets.reads.left_out import left_out
 from rasteret_assets.reads.options import MAX_BYTES, ReadOptions
-from rasteret_assets.reads.reading import nothing_found
+from rasteret_assets.reads.plan import nothing_found
 from rasteret_assets.reads.records import Record, select, within
 from rasteret_assets.reads.scene import Canvas, Placement, canvas_of, quantities
 from rasteret_assets.reads.statistics import statistic, statistics
