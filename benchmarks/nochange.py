@@ -83,6 +83,7 @@ def report(title: str, runs: list[DagsterRun]) -> None:
     """Print the median of the runs, in all and step by step."""
     print(f"\n{title}")
     print(f"{'in all':40}{statistics.median(run.seconds for run in runs):9.2f} s")
+    print(f"{'CPU time':40}{statistics.median(run.cpu for run in runs):9.2f} s")
     for step in runs[-1].steps:
         print(f"  {step:38}{statistics.median(run.steps[step] for run in runs):9.2f} s")
     rest = statistics.median(run.outside_steps for run in runs)

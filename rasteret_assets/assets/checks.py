@@ -23,6 +23,7 @@ from rasteret_assets.assets.names import (
     stage_key,
 )
 from rasteret_assets.assets.scans import Finding, crs_disagreements, repeated_ids
+from rasteret_assets.assets.unchanged import answered, state_of
 from rasteret_assets.errors import ProblemCode
 from rasteret_assets.pipeline.build import open_inputs
 from rasteret_assets.pipeline.inputs import Inputs
@@ -77,10 +78,17 @@ def _record_checks(declared: DeclaredCollection) -> dg.AssetChecksDefinition:
         specs=[_spec(declared, REMAPPED, IDS, told)],
     )
     def check_records(
+        context: dg.AssetCheckExecutionContext,
         workspace: dg.ResourceParam[WorkspaceIOManager],
     ) -> Iterator[dg.AssetCheckResult]:
-        records = workspace.workspace().stage(declared.name, REMAPPED).open().dataset()
-        yield _warning(IDS, repeated_ids(records), "records repeat an id of another file")
+        table = workspace.workspace().stage(declared.name, REMAPPED).open()
+
+        def ids() -> dg.AssetCheckResult:
+            what = "records repeat an id of another file"
+            return _warning(IDS, repeated_ids(table.dataset()), what)
+
+        state = state_of(table.url, table.manifest)
+        yield from answered(context, stage_key(declared.name, REMAPPED), IDS, state, ids)
 
     return check_records
 
@@ -131,6 +139,7 @@ def _collection_checks(declared: DeclaredCollection) -> dg.AssetChecksDefinition
         ],
     )
     def check_collection(
+        context: dg.AssetCheckExecutionContext,
         workspace: dg.ResourceParam[WorkspaceIOManager],
     ) -> Iterator[dg.AssetCheckResult]:
         inputs = open_inputs(declared.spec, workspace.workspace())
@@ -153,9 +162,14 @@ def _collection_checks(declared: DeclaredCollection) -> dg.AssetChecksDefinition
                 for band, count in lagging.items()
             ),
         )
-        findings = [store.read(partial(crs_disagreements, band=band)) for band in inputs.headers]
-        worst = max(findings, key=lambda one: one.count, default=Finding(count=0, ids=()))
-        yield _warning(CRS, worst, "records name another CRS than a file's header")
+
+        def crs() -> dg.AssetCheckResult:
+            found = [store.read(partial(crs_disagreements, band=band)) for band in inputs.headers]
+            worst = max(found, key=lambda one: one.count, default=Finding(count=0, ids=()))
+            return _warning(CRS, worst, "records name another CRS than a file's header")
+
+        state = state_of(store.url, manifest, list(inputs.headers))
+        yield from answered(context, stage_key(declared.name, COLLECTION), CRS, state, crs)
 
     return check_collection
 

@@ -4,12 +4,15 @@ Pandera's pyarrow backend refuses binary, struct and map columns, so kernels red
 flags, and pandera decides over the flags.
 """
 
-from typing import Final
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
-import pandera.pyarrow as pandera
 import pyarrow as pa
 
 from rasteret_assets.errors import ProblemCode
+
+if TYPE_CHECKING:
+    import pandera.pyarrow as pandera
 
 ROW: Final = "row"
 """The row's place in its batch, from 0."""
@@ -27,13 +30,20 @@ ROW_FAULTS: Final = (
 A repeated id comes last: the first record that is sound otherwise is the one to keep.
 """
 
-ROW_FLAGS: Final = pandera.DataFrameSchema(
-    {
-        ROW: pandera.Column(pa.int64(), pandera.Check.ge(0)),
-        **{code.value: pandera.Column(pa.bool_(), pandera.Check.eq(False)) for code in ROW_FAULTS},  # noqa: FBT003  # the value to equal
-    },
-    strict=True,
-    drop_invalid_rows=True,
-)
-"""One flag per fault, true where the row has it. Validating lazily drops rows with a fault."""
-ROW_FLAGS.register_default_backends(pa.Table)  # some 0.1 s, once: when imported, not in a build
+
+@cache
+def row_flags() -> "pandera.DataFrameSchema":
+    """Return the schema of a table of flags, one per fault, true where the row has it.
+
+    Validating lazily drops the rows with a fault.
+    """
+    import pandera.pyarrow as pandera  # noqa: PLC0415  # half a second, of use only where rows have faults
+
+    columns = {
+        code.value: pandera.Column(pa.bool_(), pandera.Check.eq(False))  # noqa: FBT003  # the value to equal
+        for code in ROW_FAULTS
+    }
+    columns[ROW] = pandera.Column(pa.int64(), pandera.Check.ge(0))
+    schema = pandera.DataFrameSchema(columns, strict=True, drop_invalid_rows=True)
+    schema.register_default_backends(pa.Table)
+    return schema

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rasteret_assets.contract.columns import SOURCE_ROW
 from rasteret_assets.contract.kinds import is_text
 from rasteret_assets.contract.problems import PROBLEMS
-from rasteret_assets.contract.rows import ROW, ROW_FAULTS, ROW_FLAGS
+from rasteret_assets.contract.rows import ROW, ROW_FAULTS, row_flags
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.contract.tables import StageBatch
 from rasteret_assets.errors import ProblemCode
@@ -73,7 +73,7 @@ def validate(
         return StageBatch(rows=batch, geometries=geometries, bounds=facts.bounds)
     flags = {code.value: faults[code] for code in ROW_FAULTS}
     table = pa.table({ROW: np.arange(batch.num_rows, dtype=np.int64), **flags})
-    kept = ROW_FLAGS.validate(table, lazy=True)[ROW]
+    kept = row_flags().validate(table, lazy=True)[ROW]
     rows = kept.to_numpy()
     return StageBatch(
         rows=batch.take(kept),
