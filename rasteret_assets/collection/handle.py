@@ -19,8 +19,9 @@ from rasteret_assets.collection.drawing import draw_map
 from rasteret_assets.collection.export import export_parquet
 from rasteret_assets.collection.foreign import read_index
 from rasteret_assets.collection.origin import Origin
-from rasteret_assets.collection.pixels import PixelReads, TimeRange, optional
+from rasteret_assets.collection.pixels import TimeRange, optional
 from rasteret_assets.collection.summary import Summary, crs_of, summarize
+from rasteret_assets.collection.training import TrainingReads
 from rasteret_assets.collection.view import View, band_column, bands_of, stream
 from rasteret_assets.contract.columns import NAME_KEY, SIGNER_KEY
 from rasteret_assets.contract.settings import FetchSettings
@@ -37,7 +38,7 @@ _OF_READS = ("id", "datetime", "geometry", "proj:epsg", "crs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False, eq=False)
-class Collection(PixelReads):
+class Collection(TrainingReads):
     """Records with, for each band, where the tiles of its pixels lie.
 
     A view: `where`, `subset` and `head` return another one and read nothing. Rows are read by
@@ -267,8 +268,11 @@ class Collection(PixelReads):
         bands: Sequence[str] | None,
         geometries: Geometries | None,
         time_range: TimeRange | None,
+        columns: Sequence[str] = (),
     ) -> tuple[pa.Table, list[str]]:
         """Return the records near `geometries` with what a read needs, and the bands meant.
+
+        Of `columns`, those there are come too.
 
         Raises
         ------
@@ -281,9 +285,9 @@ class Collection(PixelReads):
         wanted = view.bands
         schema = view.schema
         named = [column for band in wanted if (column := band_column(band, schema))]
-        columns = [name for name in _OF_READS if name in schema.names]
+        plain = [name for name in (*_OF_READS, *columns) if name in schema.names]
         headers = list(dict.fromkeys(named))
-        table = view.read(lambda rows: read_index(rows, columns, headers, self.path))
+        table = view.read(lambda rows: read_index(rows, plain, headers, self.path))
         return table, wanted
 
     def access(self, fetch: FetchSettings | None) -> reads.Access:

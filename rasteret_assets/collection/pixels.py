@@ -1,10 +1,10 @@
 """The methods of a Collection that read pixels."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
 
 import pyarrow as pa
 import xarray as xr
@@ -24,20 +24,32 @@ if TYPE_CHECKING:
 TimeRange = tuple[Day | None, Day | None]
 
 
-def optional(module: str, wanted: str) -> ModuleType:
-    """Return a module of ours that imports GeoPandas, for what is `wanted` of it.
+_GEOPANDAS: Final = {"geopandas": "GeoPandas"}
+
+
+def optional(
+    module: str, wanted: str, extra: str = "geopandas", names: Mapping[str, str] = _GEOPANDAS
+) -> ModuleType:
+    """Return a module of ours that imports what is optional, for what is `wanted` of it.
+
+    Parameters
+    ----------
+    extra
+        That installs what it imports.
+    names
+        Modules that it imports, and what people call them.
 
     Raises
     ------
     ConfigError
-        If GeoPandas is not installed.
+        If one is not installed.
     """
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
-        if error.name != "geopandas":
+        if (missing := names.get(error.name or "")) is None:
             raise
-        msg = f"{wanted} needs GeoPandas: pip install 'rasteret-assets[geopandas]'"
+        msg = f"{wanted} needs {missing}: pip install 'rasteret-assets[{extra}]'"
         raise ConfigError(msg) from error
 
 
@@ -52,6 +64,7 @@ class PixelReads(ABC):
         bands: Sequence[str] | None,
         geometries: Geometries | None,
         time_range: TimeRange | None,
+        columns: Sequence[str] = (),
     ) -> tuple[pa.Table, list[str]]:
         """Return the records near `geometries` with what a read needs, and the bands meant."""
 
@@ -67,6 +80,7 @@ class PixelReads(ABC):
         geometry_crs: object = LONLAT,
         time_range: TimeRange | None = None,
         fetch: FetchSettings | None = None,
+        chunks: reads.Chunks | None = None,
         **arguments: Unpack[ReadArguments],
     ) -> xr.Dataset:
         """Return pixels as an `xarray.Dataset` of (time, y, x), a variable per band.
@@ -84,6 +98,9 @@ class PixelReads(ABC):
             First and last day or moment, both included; None leaves a side open.
         fetch
             Limits on requests.
+        chunks
+            Gives dask arrays instead, which read their pixels when they are computed: `{}` for
+            chunks that suit the files, "auto", a size, or sizes by dimension.
 
         Raises
         ------
@@ -99,6 +116,7 @@ class PixelReads(ABC):
             geometries=geometries,
             geometry_crs=geometry_crs,
             access=self.access(fetch),
+            chunks=chunks,
             **arguments,
         )
 
