@@ -4,6 +4,7 @@ import dagster as dg
 
 from rasteret_assets.assets.checks import collection_checks
 from rasteret_assets.assets.declared import DeclaredCollection
+from rasteret_assets.assets.drift import drift_defs
 from rasteret_assets.assets.headers import band_headers_asset
 from rasteret_assets.assets.jobs import collection_jobs
 from rasteret_assets.assets.sensors import bands_sensor, retry_schedule, source_sensor
@@ -29,4 +30,7 @@ def build_collection_defs(declared: DeclaredCollection) -> dg.Definitions:
     assets.append(collection_asset(declared))
     stages = dg.Definitions(assets=assets, asset_checks=collection_checks(declared))
     asked_for = dg.Definitions(sensors=sensors, schedules=schedules)
-    return dg.Definitions.merge(stages, asked_for, collection_jobs(declared))
+    parts = [stages, asked_for, collection_jobs(declared)]
+    if declared.spec.enrich and declared.drift is not None:
+        parts.append(drift_defs(declared, declared.drift))
+    return dg.Definitions.merge(*parts)

@@ -7,12 +7,30 @@ import dagster as dg
 from pydantic import Field
 
 from rasteret_assets.assets.collection_defs import build_collection_defs
-from rasteret_assets.assets.declared import DeclaredCollection
+from rasteret_assets.assets.declared import DeclaredCollection, DriftSampling
 from rasteret_assets.assets.scaffold import CollectionScaffolder
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.errors import ConfigError
 from rasteret_assets.fetch import check_signer
 from rasteret_assets.stages import parse_filter
+
+_DRIFT = DriftSampling()
+
+
+class DriftAttributes(dg.Model, dg.Resolvable):
+    """How files that change on their servers are looked for."""
+
+    cron: str | None = Field(
+        default=_DRIFT.cron,
+        description="When; if not given, only when the job is started by hand.",
+        examples=["0 3 * * *"],
+    )
+    files: int = Field(
+        default=_DRIFT.files, description="Files asked at a time, a HEAD request each."
+    )
+    per_host: int = Field(
+        default=_DRIFT.per_host, description="Of these, requests open at once to one host."
+    )
 
 
 @dg.scaffold_with(CollectionScaffolder)
@@ -87,6 +105,12 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
         description="When headers that failed are asked for again, if that may help.",
         examples=["0 6 * * *"],
     )
+    drift: DriftAttributes | None = Field(
+        default=None,
+        description="How files that change on their servers are looked for: a sample at a time, "
+        "on a schedule of its own.",
+        examples=[{"cron": "0 3 * * *", "files": 500, "per_host": 8}],
+    )
     max_set_aside: float | None = Field(
         default=None,
         description="Share of the source's rows that may be set aside, 0 to 1; more stop the run.",
@@ -131,6 +155,7 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
             pool=self.pool,
             sensor_interval_s=self.sensor_interval_s,
             retry_cron=self.retry_cron,
+            drift=None if self.drift is None else DriftSampling(**self.drift.model_dump()),
             max_set_aside=self.max_set_aside,
             min_coverage=self.min_coverage,
             fresh_within_h=self.fresh_within_h,

@@ -11,6 +11,24 @@ from rasteret_assets.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DriftSampling:
+    """How files that change on their servers are looked for."""
+
+    cron: str | None = None
+    """When; only when asked for, if None."""
+    files: int = 500
+    """Files asked at a time, a HEAD request each."""
+    per_host: int = 8
+    """Of these, requests open at once to one host."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("files", self.files), ("per_host", self.per_host)):
+            if value < 1:
+                msg = f"drift: {name} is {value}; it must be at least 1"
+                raise ConfigError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredCollection:
     """One collection of a deployment."""
 
@@ -25,6 +43,8 @@ class DeclaredCollection:
     """Seconds between two looks at the source."""
     retry_cron: str | None = None
     """When headers that failed are asked for again; never, if None."""
+    drift: DriftSampling | None = None
+    """How files that change are looked for; not at all, if None."""
     max_set_aside: float | None = None
     """Share of the source's rows, 0 to 1, of which more stop a run; None only warns."""
     min_coverage: float | None = None

@@ -45,6 +45,10 @@ attributes:
   # When headers that failed are asked for again, if that may help. Switch the schedule on too.
   # retry_cron: "0 6 * * *"
 
+  # When, how many of the files (a HEAD request each), and how many requests at once to a host:
+  # whether they changed since their headers were fetched. Switch the schedule on too.
+  # drift: {{cron: "0 3 * * *", files: 500, per_host: 8}}
+
   # Shares, 0 to 1, beyond which a run stops: rows of the source set aside; files of a band
   # whose headers there must be before the Collection is touched.
   # max_set_aside: 0.01

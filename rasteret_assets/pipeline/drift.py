@@ -2,7 +2,8 @@
 
 Each look asks for the versions of some files (a HEAD request each) and goes on where the last
 one ended: ranges of headers in turn, spread over all bands and source files, and of each range
-some rows at random. What changed is remembered as stale, and fetched again by the next run.
+some rows in turn, in an order that is random but stays. What changed is remembered as stale,
+and fetched again by the next run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ import pyarrow.dataset as ds
 
 from rasteret_assets.contract.columns import SOURCE_ROW
 from rasteret_assets.contract.settings import FetchSettings
+from rasteret_assets.contract.spec import digest
 from rasteret_assets.errors import ProblemCode
 from rasteret_assets.fetch import Body, Identified, identify_files
 from rasteret_assets.pipeline.chunks import BandRange, ranges_of
@@ -145,12 +147,12 @@ def _choose(inputs: Inputs, files: int, at: int) -> tuple[list[_Row], int]:
     if not ranges:
         return [], at
     step = _step(len(ranges))
-    most = max(1, files // min(_SPREAD, len(ranges)))
+    most = -(-files // min(_SPREAD, len(ranges)))
     chosen: dict[str, _Row] = {}
     for _ in range(len(ranges)):
-        one = ranges[at * step % len(ranges)]
+        one, turn = ranges[at * step % len(ranges)], at // len(ranges)
         at += 1
-        for row in _rows(inputs, one, min(most, files - len(chosen)), seed=at):
+        for row in _rows(inputs, one, turn * most, min(most, files - len(chosen))):
             chosen.setdefault(row.href, row)
         if len(chosen) >= files:
             break
@@ -174,12 +176,16 @@ def _ranges(inputs: Inputs) -> Iterator[_Range]:
                     yield _Range(band=band, fragment=fragment, range=one)
 
 
-def _rows(inputs: Inputs, of: _Range, count: int, *, seed: int) -> Iterator[_Row]:
-    """Give `count` headers of the range at random, or all if there are fewer."""
+def _rows(inputs: Inputs, of: _Range, start: int, count: int) -> Iterator[_Row]:
+    """Give `count` headers of the range from the place `start` on, or all if there are fewer.
+
+    Rows come in an order that is random but stays, in a circle: each has its turn.
+    """
     thin = inputs.headers[of.band].picked([of.range.file], _THIN)
     told = pc.or_(pc.is_valid(thin["etag"]), pc.is_valid(thin["size"])).to_numpy()
-    there = np.flatnonzero(told)
-    picked = np.random.default_rng(seed).permutation(there)[:count]
+    seed = int(digest(of.range.file), 16)
+    order = np.random.default_rng(seed).permutation(np.flatnonzero(told))
+    picked = np.roll(order, -start)[:count]
     for row, said in zip(picked.tolist(), thin.take(picked).to_pylist(), strict=True):  # few
         yield _Row(of=of, row=of.range.start + row, href=said["href"], before=_body(said))
 

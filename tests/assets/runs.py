@@ -51,7 +51,8 @@ class Deployment:
         config: Mapping[str, Any] | None = None,
     ) -> dg.ExecuteInProcessResult:
         """Materialize some stages, by default all, for the bands from the first to the last."""
-        keys = None if stages is None else [stage_key(self.declared.name, s) for s in stages]
+        keys = [stage_key(self.declared.name, stage) for stage in stages or ()]
+        keys = keys or list(self.definitions.resolve_asset_graph().materializable_asset_keys)
         tags = {}
         if bands:
             tags["dagster/asset_partition_range_start"] = band_partition(bands[0])
@@ -68,7 +69,9 @@ class Deployment:
 
 def declared(name: str, source: object, **given: Any) -> DeclaredCollection:  # noqa: ANN401  # fields of two classes
     """A collection that enriches all bands it finds, unless `given` says otherwise."""
-    extras = {key: given.pop(key) for key in ("pool", "retry_cron", "owners") if key in given}
+    extras = {
+        key: given.pop(key) for key in ("pool", "retry_cron", "owners", "drift") if key in given
+    }
     spec = CollectionSpec(
         name=name, sources=(str(source),), enrich=given.pop("enrich", True), **given
     )
