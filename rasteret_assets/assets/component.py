@@ -100,6 +100,11 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
     sensor_interval_s: int = Field(
         default=300, description="Seconds between two looks at the source, once the sensor is on."
     )
+    sensor_quiet_s: float = Field(
+        default=60,
+        description="Seconds for which a file must not have changed before the sensor has it "
+        "taken, so that nothing is taken half written.",
+    )
     retry_cron: str | None = Field(
         default=None,
         description="When headers that failed are asked for again, if that may help.",
@@ -154,6 +159,7 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
             tags=self.tags,
             pool=self.pool,
             sensor_interval_s=self.sensor_interval_s,
+            sensor_quiet_s=self.sensor_quiet_s,
             retry_cron=self.retry_cron,
             drift=None if self.drift is None else DriftSampling(**self.drift.model_dump()),
             max_set_aside=self.max_set_aside,

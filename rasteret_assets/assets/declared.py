@@ -41,6 +41,8 @@ class DeclaredCollection:
     """The pool that a chunk of enrichment takes a slot of: a server several collections share."""
     sensor_interval_s: int = 300
     """Seconds between two looks at the source."""
+    sensor_quiet_s: float = 60
+    """Seconds for which a file must not have changed before it is taken."""
     retry_cron: str | None = None
     """When headers that failed are asked for again; never, if None."""
     drift: DriftSampling | None = None
@@ -66,6 +68,12 @@ class DeclaredCollection:
             msg = (
                 f"collection {self.spec.name}: sensor_interval_s is {self.sensor_interval_s}; "
                 "it must be at least 1"
+            )
+            raise ConfigError(msg)
+        if self.sensor_quiet_s < 0:
+            msg = (
+                f"collection {self.spec.name}: sensor_quiet_s is {self.sensor_quiet_s}; it must "
+                "be at least 0"
             )
             raise ConfigError(msg)
         bands = self.spec.bands or ()

@@ -42,6 +42,9 @@ attributes:
   # Seconds between two looks at the source, once its sensor is switched on.
   # sensor_interval_s: 300
 
+  # Seconds for which a file must not have changed before the sensor has it taken.
+  # sensor_quiet_s: 60
+
   # When headers that failed are asked for again, if that may help. Switch the schedule on too.
   # retry_cron: "0 6 * * *"
 

@@ -1,9 +1,5 @@
 """What asks for runs by itself, once switched on: changes of the source, bands found, retries."""
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-
 import dagster as dg
 
 from rasteret_assets.assets.declared import DeclaredCollection, known_bands
@@ -11,67 +7,18 @@ from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.jobs import FETCH, UPDATE, range_tags
 from rasteret_assets.assets.metadata import header_problems
 from rasteret_assets.assets.names import HEADERS, RAW, REMAPPED, op_name, stage_key
+from rasteret_assets.assets.watching import (
+    TAG,
+    SourceChange,
+    SourceCursor,
+    SourceListing,
+    names_of,
+    next_cursor,
+)
 from rasteret_assets.contract.settings import Retry
 from rasteret_assets.contract.spec import digest
 from rasteret_assets.pipeline.chunks import retries
 from rasteret_assets.storage import Manifest, Workspace, list_sources
-
-_TAG = "rasteret_assets"
-_NAMED = 3
-"""Files that a tag names, at most."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceCursor:
-    """What the source sensor remembers.
-
-    Not the listing, which may have ten thousand files and would be stored with every tick.
-    """
-
-    listing: str = ""
-    """Digest of the listing last asked a run for."""
-    declaration: str = ""
-    """Digest of what was declared then."""
-    runs: int = 0
-    """Runs asked for so far: a listing that comes back is a change all the same."""
-
-    @classmethod
-    def of(cls, text: str | None) -> "SourceCursor":
-        """Return the cursor that `text`, from an earlier tick, says."""
-        return cls(**json.loads(text)) if text else cls()
-
-    def text(self) -> str:
-        """Return the cursor as JSON."""
-        return json.dumps(asdict(self))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceChange:
-    """How the source differs from what `raw_table` holds."""
-
-    new: tuple[str, ...]
-    changed: tuple[str, ...]
-    vanished: tuple[str, ...]
-
-    @classmethod
-    def between(cls, taken: Manifest | None, found: Mapping[str, str]) -> "SourceChange":
-        """Return the change from the fragments of `taken` to `found`, URI to identity."""
-        known = {} if taken is None else {f.source: f.identity for f in taken.fragments}
-        return cls(
-            new=tuple(uri for uri in found if uri not in known),
-            changed=tuple(uri for uri in found if uri in known and known[uri] != found[uri]),
-            vanished=tuple(uri for uri in known if uri not in found),
-        )
-
-    def tags(self) -> dict[str, str]:
-        """Return run tags that say what changed: how many files, and the first few."""
-        kinds = {"new": self.new, "changed": self.changed, "vanished": self.vanished}
-        return {f"{_TAG}/{kind}": _told(uris) for kind, uris in kinds.items() if uris}
-
-
-def _told(uris: tuple[str, ...]) -> str:
-    names = ", ".join(uri.rsplit("/", 1)[-1] for uri in uris[:_NAMED])
-    return f"{len(uris)}: {names}{', …' if len(uris) > _NAMED else ''}"
 
 
 def source_sensor(declared: DeclaredCollection) -> dg.SensorDefinition:
@@ -91,26 +38,40 @@ def source_sensor(declared: DeclaredCollection) -> dg.SensorDefinition:
     def source(
         context: dg.SensorEvaluationContext, workspace: dg.ResourceParam[WorkspaceIOManager]
     ) -> dg.SensorResult | dg.SkipReason:
-        found = {one.uri: one.identity for one in list_sources(spec.sources)}
+        listing = SourceListing.of(list_sources(spec.sources), declared.sensor_quiet_s)
         seen = SourceCursor.of(context.cursor)
-        now = SourceCursor(
-            listing=digest(found), declaration=digest(spec.described()), runs=seen.runs + 1
-        )
+        taken: Manifest | None = None
+        if listing.unsettled:
+            taken = workspace.workspace().stage(spec.name, RAW).latest()
+        found = listing.takeable(taken)
+        now = next_cursor(seen, found, spec.described())
         declared_anew = seen.declaration not in {"", now.declaration}
         if now.listing == seen.listing and not declared_anew:
-            return dg.SkipReason(f"{len(found)} files, as at the last look")
-        taken = workspace.workspace().stage(spec.name, RAW).latest()
+            return dg.SkipReason(_unchanged(listing, declared.sensor_quiet_s))
+        taken = taken or workspace.workspace().stage(spec.name, RAW).latest()
+        change = SourceChange.between(taken, found)
+        if listing.unsettled and not change and not declared_anew:
+            # What differs was asked for, and has changed again before it was taken.
+            return dg.SkipReason(_unchanged(listing, declared.sensor_quiet_s))
         request = dg.RunRequest(
             run_key=f"{spec.name}:{now.runs}:{digest(now.listing, now.declaration)}",
             tags={
-                **SourceChange.between(taken, found).tags(),
-                **({f"{_TAG}/declaration": "changed"} if declared_anew else {}),
+                **change.tags(),
+                **({f"{TAG}/declaration": "changed"} if declared_anew else {}),
+                **listing.tags(),
                 **range_tags(spec.bands or ()),
             },
         )
         return dg.SensorResult(run_requests=[request], cursor=now.text())
 
     return source
+
+
+def _unchanged(listing: SourceListing, quiet_s: float) -> str:
+    if not listing.unsettled:
+        return f"{len(listing.settled):,} files, as at the last look"
+    waiting = names_of(listing.unsettled)
+    return f"waiting until nothing has changed for {quiet_s:g} s in {waiting}"
 
 
 def bands_sensor(declared: DeclaredCollection) -> dg.SensorDefinition:
@@ -157,7 +118,7 @@ def retry_schedule(declared: DeclaredCollection, cron: str) -> dg.ScheduleDefini
         return dg.RunRequest(
             run_config={"resources": {"enrichment": {"config": {"retry": Retry.HEALABLE.value}}}},
             tags={
-                f"{_TAG}/retry": ", ".join(f"{band}: {n}" for band, n in failed.items()),
+                f"{TAG}/retry": ", ".join(f"{band}: {n}" for band, n in failed.items()),
                 **range_tags(list(failed)),
             },
         )

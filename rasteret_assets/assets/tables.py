@@ -9,6 +9,7 @@ from rasteret_assets.assets.definition import WORKSPACE, table_asset
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.names import RAW, REMAPPED, VALIDATED, op_name
 from rasteret_assets.assets.outputs import StagePlan, newest
+from rasteret_assets.assets.watching import settled_before
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.pipeline.build import check_rows
 from rasteret_assets.pipeline.enrich import bands_of
@@ -30,11 +31,14 @@ def _raw_table(declared: DeclaredCollection) -> dg.AssetsDefinition:
     spec = declared.spec
 
     @dg.op(name=op_name(spec.name, RAW), out=dg.Out(io_manager_key=WORKSPACE))
-    def raw_table(workspace: dg.ResourceParam[WorkspaceIOManager]) -> StagePlan:
+    def raw_table(
+        context: dg.OpExecutionContext, workspace: dg.ResourceParam[WorkspaceIOManager]
+    ) -> StagePlan:
         settings = workspace.build_settings()
         sources = list_sources(spec.sources)
+        before = settled_before(context.run_tags)
         return StagePlan(
-            plan=lambda base: raw_update(spec, sources, base, settings),
+            plan=lambda base: raw_update(spec, sources, base, settings, settled_before_ns=before),
             check=_has_rows(spec),
         )
 

@@ -4,6 +4,7 @@ Every `*_update` compares the fragments it should have with those of the newest 
 returns the difference; nothing is read or written until the update is committed.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -59,15 +60,27 @@ def raw_update(
     sources: Sequence[SourceFile],
     base: Manifest | None,
     settings: BuildSettings,
+    *,
+    settled_before_ns: float = math.inf,
 ) -> StageUpdate:
-    """Return what `raw_table` becomes: the rows of every source file, as scanned."""
-    work = [_Work.of(source.uri, source.identity) for source in sources]
+    """Return what `raw_table` becomes: the rows of every source file, as scanned.
+
+    Parameters
+    ----------
+    settled_before_ns
+        Files that changed later (nanoseconds since 1970) may be half written: what is held of
+        them stays as it is.
+    """
+    unsettled = {source.uri for source in sources if not source.settled(settled_before_ns)}
+    held = () if base is None else (f for f in base.fragments if f.source in unsettled)
+    work = [_Work.of(s.uri, s.identity) for s in sources if s.uri not in unsettled]
     by_uri = {source.uri: source for source in sources}
 
     def run(pending: "_Work") -> Iterator[StageBatch]:
         return _scanned(spec, by_uri[pending.source], settings, pending)
 
-    return _update(work, fingerprints(spec).raw, base, run)
+    update = _update(work, fingerprints(spec).raw, base, run)
+    return replace(update, keep=(*update.keep, *held))
 
 
 def validated_update(spec: CollectionSpec, raw: StageTable, base: Manifest | None) -> StageUpdate:

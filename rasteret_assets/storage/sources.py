@@ -34,6 +34,12 @@ class SourceFile:
     """Stands for the content: the ETag, else size and time of the last change."""
     size: int
     """Bytes."""
+    modified_ns: int | None = None
+    """When it last changed, in nanoseconds since 1970; None where storage does not say."""
+
+    def settled(self, before_ns: float) -> bool:
+        """Whether it has not changed since `before_ns`, and so is not being written."""
+        return self.modified_ns is None or self.modified_ns <= before_ns
 
 
 def list_sources(uris: Sequence[str]) -> tuple[SourceFile, ...]:
@@ -143,7 +149,7 @@ def _source(uri: str, entry: Entry) -> SourceFile:
         msg = f"{uri}: the server does not say how long the file is; download it and name the copy"
         raise SourceError(msg)
     identity = entry.etag or f"{entry.size}-{entry.modified_ns or entry.last_modified or ''}"
-    return SourceFile(uri=uri, identity=identity, size=entry.size)
+    return SourceFile(uri=uri, identity=identity, size=entry.size, modified_ns=entry.modified_ns)
 
 
 def _said(error: BaseException) -> str:

@@ -1,3 +1,5 @@
+import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +19,8 @@ from tests.rig.http_server import Fault
 @pytest.fixture
 def watched(deployment: Deployment, archive: Archive) -> Deployment:
     """A collection of the whole source folder, its bands declared, with a retry schedule."""
-    return replace(
-        deployment,
-        declared=declared("demo", archive.folder, bands=BANDS, retry_cron="0 6 * * *"),
-    )
+    made = declared("demo", archive.folder, bands=BANDS, retry_cron="0 6 * * *")
+    return replace(deployment, declared=replace(made, sensor_quiet_s=0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +105,7 @@ def test_new_changed_and_vanished_files_are_told_apart_and_taken_in(
 
     (request,) = tick.requests
     told = {k: v for k, v in request.tags.items() if k.startswith("rasteret_assets/")}
+    assert told.pop("rasteret_assets/settled_before")
     assert told == {
         "rasteret_assets/new": "1: new.parquet",
         "rasteret_assets/changed": "1: items.parquet",
@@ -147,6 +148,89 @@ def test_a_collection_that_is_declared_otherwise_is_brought_up_to_date(
     assert not look(otherwise, tick.cursor).requests
 
 
+def aged(file: Path, seconds: float) -> Path:
+    """Make `file` look as if it was last written `seconds` ago."""
+    moment = time.time() - seconds
+    os.utime(file, (moment, moment))
+    return file
+
+
+@pytest.fixture
+def patient(watched: Deployment, archive: Archive) -> Deployment:
+    """The same, but files are taken only once they are quiet for a minute; the first one is."""
+    aged(archive.folder / "items.parquet", 3600)
+    return replace(watched, declared=replace(watched.declared, sensor_quiet_s=60))
+
+
+def ids_of(deployment: Deployment) -> list[str]:
+    """The ids of the Collection's records, sorted."""
+    table = load("demo", workspace_dir=deployment.root).dataset.to_table(columns=["id"])
+    return sorted(table["id"].to_pylist())
+
+
+def test_a_file_that_is_being_written_waits_until_it_is_quiet(
+    patient: Deployment, archive: Archive
+) -> None:
+    first = look(patient, None)
+    execute(patient, first.requests[0], "demo__update")
+    half = archive.folder / "half.parquet"
+    half.write_bytes((archive.folder / "items.parquet").read_bytes()[:1000])
+
+    waiting = look(patient, first.cursor)
+    assert not waiting.requests
+    assert waiting.skipped == "waiting until nothing has changed for 60 s in 1: half.parquet"
+
+    aged(archive.add(4, 5, "half.parquet"), 61)
+    tick = look(patient, waiting.cursor)
+    assert tick.requests[0].tags["rasteret_assets/new"] == "1: half.parquet"
+    assert execute(patient, tick.requests[0], "demo__update").success
+    assert ids_of(patient) == [f"scene-{n:03}" for n in range(5)]
+
+
+def test_a_run_takes_settled_files_and_keeps_what_it_has_of_the_others(
+    patient: Deployment, archive: Archive
+) -> None:
+    other = aged(archive.add(4, 6, "other.parquet"), 3600)
+    first = look(patient, None)
+    execute(patient, first.requests[0], "demo__update")
+    archive.gets()
+    other.write_bytes(b"PAR1 and no more so far")
+    aged(archive.add(6, 7, "more.parquet"), 61)
+
+    tick = look(patient, first.cursor)
+
+    told = tick.requests[0].tags
+    assert told["rasteret_assets/new"] == "1: more.parquet"
+    assert not {"rasteret_assets/changed", "rasteret_assets/vanished"} & told.keys()
+    assert execute(patient, tick.requests[0], "demo__update").success
+    assert ids_of(patient) == [f"scene-{n:03}" for n in range(7)]
+    assert archive.gets() == 3
+    assert not look(patient, tick.cursor).requests  # the half-written one waits still
+
+    aged(archive.add(4, 5, "other.parquet"), 61)
+    changed = look(patient, tick.cursor).requests[0]
+    assert changed.tags["rasteret_assets/changed"] == "1: other.parquet"
+    assert execute(patient, changed, "demo__update").success
+    assert ids_of(patient) == [f"scene-{n:03}" for n in (0, 1, 2, 3, 4, 6)]
+
+
+def test_a_listing_of_ten_thousand_files_is_quick_and_its_cursor_small(
+    patient: Deployment, archive: Archive
+) -> None:
+    for number in range(10_000):
+        (archive.folder / f"{number:05}.parquet").touch()
+    quick = replace(patient, declared=replace(patient.declared, sensor_quiet_s=0))
+
+    first = look(quick, None)
+    began = time.monotonic()
+    again = look(quick, first.cursor)
+
+    assert again.skipped == "10,001 files, as at the last look"
+    assert time.monotonic() - began < 10  # 60 s is what Dagster gives a tick
+    assert first.cursor is not None
+    assert len(first.cursor) < 200
+
+
 def test_a_tick_that_is_repeated_asks_under_the_same_key(watched: Deployment) -> None:
     ticks = [look(watched, None), look(watched, None)]
     keys = {tick.requests[0].run_key for tick in ticks}
@@ -163,6 +247,7 @@ def test_a_source_that_is_gone_fails_the_tick(watched: Deployment, archive: Arch
 def test_bands_that_were_found_are_enriched_by_a_second_run(
     deployment: Deployment, archive: Archive
 ) -> None:
+    aged(archive.folder / "items.parquet", 3600)
     found = replace(deployment, declared=declared("demo", archive.folder, bands=None))
     first = look(found, None)
     assert execute(found, first.requests[0], "demo__update").success

@@ -31,7 +31,7 @@ ASSETS = "{ assetNodes { assetKey { path } groupName partitionKeys dependencyKey
 @pytest.fixture
 def project(archive: Archive, tmp_path: Path) -> Project:
     """Two collections of one folder: one with its bands declared, one that finds them."""
-    given = {"sensor_interval_s": 1}
+    given = {"sensor_interval_s": 1, "sensor_quiet_s": 0}
     return project_of(
         tmp_path,
         {
