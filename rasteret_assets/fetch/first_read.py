@@ -62,21 +62,20 @@ class FirstReads:
         rounded = -(-(largest + largest // 8) // _STEP) * _STEP
         return min(max(self._least, rounded), self._most)
 
-    def learn(self, kind: Hashable, prefix_bytes: int | None) -> None:
-        """Note what a header needed; None where that was not found out.
+    def learn(self, kind: Hashable, front_bytes: int | None) -> None:
+        """Note what a header needed of its file's front; None where that was not found out.
 
-        A need that no first read can meet, as of files whose index lies at the end, does not
-        make the first reads of others larger.
+        A need that no first read can meet does not make the first reads of others larger.
         """
         needs = self._needs[kind]
-        if prefix_bytes is None:
+        if front_bytes is None:
             needs.scouts -= 1
             if needs.scouts == 0:
                 needs.open.set()
             return
         needs.open.set()
-        if prefix_bytes <= self._most:
-            needs.lately = max(needs.lately, prefix_bytes)
+        if front_bytes <= self._most:
+            needs.lately = max(needs.lately, front_bytes)
         needs.count += 1
         if needs.count % _GENERATION == 0:
             needs.before, needs.lately = needs.lately, 0

@@ -9,10 +9,12 @@ from rasteret_assets.fetch.body import Body
 from rasteret_assets.fetch.coalesce import coalesce
 from rasteret_assets.fetch.reader import RangeReader
 from rasteret_assets.fetch.target import Target
-from rasteret_assets.tiff import Header, HeaderBytes, Need, parse_header
+from rasteret_assets.tiff import WORTH_A_REQUEST, Header, HeaderBytes, Need, parse_header
 
 _GAP: Final = 64 << 10
 """Bytes read in vain rather than asking twice."""
+_GOAL: Final = 3
+"""Requests of one header, beyond which more is read in vain rather than asking again."""
 _STARTS: Final = 3
 """Times a header is begun, where the file changes in between."""
 
@@ -53,6 +55,8 @@ async def _fill(
 ) -> bool:
     """Fetch what is lacking into `known`; return whether the file is still the same."""
     ranges = coalesce(need.ranges, _GAP)
+    if known.reads + len(ranges) > _GOAL:
+        ranges = coalesce(need.ranges, WORTH_A_REQUEST)
     _check(ranges, known, budget)
     if len(ranges) == 1:
         bodies = [await reader.read_range(target, *ranges[0])]

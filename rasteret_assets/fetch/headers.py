@@ -222,7 +222,7 @@ class HeaderFetcher:
         except ProblemError as error:
             self._first_reads.learn(kind, None)
             return _failed(target.href, error, target)
-        self._first_reads.learn(kind, header.prefix_bytes)
+        self._first_reads.learn(kind, header.front_bytes)
         file = FileIdentity(
             href=target.href, etag=body.etag, last_modified=body.last_modified, size=body.size
         )

@@ -5,8 +5,10 @@ from rasteret_assets.tiff.derive import derive_band
 from rasteret_assets.tiff.header import FileIdentity, Header, Need
 from rasteret_assets.tiff.header_bytes import HeaderBytes
 from rasteret_assets.tiff.parse import parse_header
+from rasteret_assets.tiff.reading import WORTH_A_REQUEST
 
 __all__ = [
+    "WORTH_A_REQUEST",
     "FileIdentity",
     "Header",
     "HeaderBytes",

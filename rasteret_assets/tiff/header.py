@@ -64,3 +64,6 @@ class Header:
     """What was passed over or looks odd, in words."""
     prefix_bytes: int
     """How long a prefix of the file would have held everything the index needs."""
+    front_bytes: int
+    """Likewise, of what lies within the file's first 256 KiB; 0 where it adjoins what does not,
+    so that a longer first read spares no request."""

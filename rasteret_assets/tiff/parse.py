@@ -91,6 +91,7 @@ def _header(
         structural_metadata=structural,
         notes=family.notes,
         prefix_bytes=reading.deepest,
+        front_bytes=reading.front,
     )
 
 

@@ -15,20 +15,34 @@ _NEAR: Final = 16 << 10
 _BEFORE_TABLE: Final = 4 << 10
 _AFTER_TABLE: Final = 64 << 10
 """Writers put values behind their directory, and further directories behind those."""
+WORTH_A_REQUEST: Final = 256 << 10
+"""Bytes that are read in vain rather than asking once more, where requests are many."""
 
 
 class Reading:
     """Gives bytes as long as they are held, and remembers those that are not."""
 
-    __slots__ = ("_data", "_missing", "_prefix", "_prefix_bytes", "_size", "budget", "deepest")
+    __slots__ = (
+        "_data",
+        "_far_start",
+        "_far_stop",
+        "_front",
+        "_missing",
+        "_prefix",
+        "_prefix_bytes",
+        "_size",
+        "budget",
+    )
 
     def __init__(self, data: HeaderBytes, budget: HeaderBudget) -> None:
         self.budget = budget
-        self.deepest = 0
-        """End of the last byte asked for."""
+        self._front = 0
+        """End of the last byte asked for, of reads that end within `WORTH_A_REQUEST`."""
+        self._far_start = self._far_stop = 0
+        """First and last byte of the others."""
         self._data = data
         self._prefix = data.prefix
-        self._prefix_bytes = len(data.prefix)
+        self._prefix_bytes = min(len(data.prefix), WORTH_A_REQUEST)
         self._size = data.size
         self._missing: list[tuple[int, int]] = []
 
@@ -36,6 +50,18 @@ class Reading:
     def size(self) -> int | None:
         """Bytes of the whole file, where known."""
         return self._size
+
+    @property
+    def deepest(self) -> int:
+        """End of the last byte asked for."""
+        return max(self._front, self._far_stop)
+
+    @property
+    def front(self) -> int:
+        """How long a first read spares a request; 0 if one has to be made for more anyway."""
+        if self._far_stop and self._far_start - self._front <= _AFTER_TABLE:
+            return 0
+        return self._front
 
     @property
     def lacks_bytes(self) -> bool:
@@ -51,10 +77,15 @@ class Reading:
             `truncated`, if the file is known to end before them.
         """
         stop = start + size
-        if stop > self.deepest:  # noqa: PLR1730  # max() costs three times as much
-            self.deepest = stop
         if stop <= self._prefix_bytes:
+            if stop > self._front:  # noqa: PLR1730  # max() costs three times as much
+                self._front = stop
             return self._prefix[start:stop]
+        if stop <= WORTH_A_REQUEST:
+            self._front = max(self._front, stop)
+        else:
+            self._far_start = min(self._far_start, start) if self._far_stop else start
+            self._far_stop = max(self._far_stop, stop)
         self._check_end(start, stop)
         found = self._data.find(start, stop)
         if found is None:
@@ -62,13 +93,23 @@ class Reading:
         return found
 
     def take_around(self, start: int, size: int) -> bytes | None:
-        """As `take`, but what is lacking is asked for with its surroundings."""
+        """As `take`, but what is lacking is asked for with its surroundings.
+
+        Near the end of a file that is all the rest: further directories are there, if any.
+        """
         found = self.take(start, size)
         if found is None:
             _, stop = self._missing[-1]
             reach = max(stop, start + _AFTER_TABLE)
+            if self._size is not None and self._size - reach <= WORTH_A_REQUEST:
+                reach = self._size
             self._missing[-1] = (max(start - _BEFORE_TABLE, 0), reach)
         return found
+
+    def widen(self, start: int, stop: int) -> None:
+        """Let what was found lacking last be asked for from `start` and to `stop` at least."""
+        begin, end = self._missing[-1]
+        self._missing[-1] = (min(begin, start), max(end, stop))
 
     def take_table(self, shape: FileShape, start: int) -> tuple[bytes, int, int] | None:
         """Return bytes, where in them the directory at `start` begins, and its entries.
@@ -92,8 +133,8 @@ class Reading:
             self._refuse(entries, start)
         size = shape.count.size + entries * shape.entry_bytes + shape.pointer.size
         if start + size <= self._prefix_bytes:
-            if start + size > self.deepest:  # noqa: PLR1730  # as above
-                self.deepest = start + size
+            if start + size > self._front:  # noqa: PLR1730  # as above
+                self._front = start + size
             return self._prefix, start, entries
         table = self.take_around(start, size)
         return None if table is None else (table, 0, entries)
@@ -131,7 +172,7 @@ class Reading:
 
     def _clipped(self) -> list[tuple[int, int]]:
         """Return what is missing, without what lies beyond the file or is held at its start."""
-        held = self._prefix_bytes
+        held = len(self._prefix)
         return sorted(
             (max(start, held), stop if self._size is None else min(stop, self._size))
             for start, stop in self._missing

@@ -13,6 +13,12 @@ _BIG_TIFF_POINTERS: Final = (b"\x08\0\0\0", b"\0\x08\0\0")
 """Bytes of an offset (8), and a reserved zero, in either byte order."""
 
 
+_BETWEEN: Final = 64 << 10
+"""Bytes of other values between the arrays of a directory and the next one, at most."""
+_ARRAYS_MOST: Final = 16 << 20
+"""Bytes of arrays that are asked for before it is known how many there are."""
+
+
 class Start(NamedTuple):
     """What a file's own header says."""
 
@@ -71,6 +77,8 @@ def walk(reading: Reading, start: Start) -> Directories | None:
     while offset or not found:
         directory = _directory(reading, start.shape, offset, seen)
         if directory is None:
+            if found:
+                _ask_with_arrays(reading, found[-1], offset)
             return None
         found.append(directory)
         offset = directory.next_offset
@@ -96,6 +104,21 @@ def _directory(reading: Reading, shape: FileShape, offset: int, seen: set[int]) 
     seen.add(offset)
     table = reading.take_table(shape, offset)
     return None if table is None else read_directory(shape, *table, offset)
+
+
+def _ask_with_arrays(reading: Reading, before: Directory, offset: int) -> None:
+    """Ask for a directory that lies behind the arrays of the one `before` together with them.
+
+    So GDAL lays the directories of overviews one after the other, before any of their pixels.
+    The next overviews' arrays are a quarter as long each time: half as much behind the
+    directory holds them all.
+    """
+    places = [p for p in (before.layout.offsets, before.layout.byte_counts) if p is not None]
+    spans = [(before.start_of(place), place.items * place.item_bytes) for place in places]
+    size = sum(span for _, span in spans)
+    begin = min((start for start, _ in spans), default=offset)
+    if before.offset < begin < offset <= begin + size + _BETWEEN and size <= _ARRAYS_MOST:
+        reading.widen(begin, offset + size // 2)
 
 
 def _sub_directories(
