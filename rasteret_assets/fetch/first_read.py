@@ -14,14 +14,16 @@ _SCOUTS_TAKE_AT_MOST_S: Final = 0.5
 class _Needs:
     """What the headers of one kind needed lately."""
 
-    __slots__ = ("before", "count", "lately", "open", "scouts")
+    __slots__ = ("before", "count", "failed", "lately", "open", "scouts")
 
     def __init__(self) -> None:
         self.lately = 0
         self.before = 0
         self.count = 0
         self.scouts = 0
-        """How many went ahead and have not come back."""
+        """How many went ahead."""
+        self.failed = 0
+        """How many of them met with a failure."""
         self.open = asyncio.Event()
         """Set once the others may go."""
 
@@ -33,8 +35,8 @@ class FirstReads:
     eighth more, so it grows at once, and shrinks when large needs stay away.
 
     While nothing is known of a kind, its first few files go ahead of the others, which would
-    all have to ask twice if headers are larger than the first read. They are waited for half
-    a second at most.
+    all have to ask twice if headers are larger than the first read. They are waited for until
+    one brings a header or all have met with a failure, and half a second at most.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ class FirstReads:
         self._needs: dict[Hashable, _Needs] = {}
 
     async def size(self, kind: Hashable) -> int:
-        """Return how many bytes to read at first; `learn` is owed for every call."""
+        """Return how many bytes to read at first; `learn` or `failed` is owed for every call."""
         needs = self._needs.get(kind)
         if needs is None:
             needs = self._needs[kind] = _Needs()
@@ -62,17 +64,19 @@ class FirstReads:
         rounded = -(-(largest + largest // 8) // _STEP) * _STEP
         return min(max(self._least, rounded), self._most)
 
-    def learn(self, kind: Hashable, front_bytes: int | None) -> None:
-        """Note what a header needed of its file's front; None where that was not found out.
+    def failed(self, kind: Hashable) -> None:
+        """Note that a file was not, or not at once, found to have a header."""
+        needs = self._needs[kind]
+        needs.failed += 1
+        if needs.failed >= _SCOUTS:
+            needs.open.set()
+
+    def learn(self, kind: Hashable, front_bytes: int) -> None:
+        """Note what a header needed of its file's front.
 
         A need that no first read can meet does not make the first reads of others larger.
         """
         needs = self._needs[kind]
-        if front_bytes is None:
-            needs.scouts -= 1
-            if needs.scouts == 0:
-                needs.open.set()
-            return
         needs.open.set()
         if front_bytes <= self._most:
             needs.lately = max(needs.lately, front_bytes)

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
@@ -215,12 +216,13 @@ class HeaderFetcher:
     async def _outcome(self, target: Target, hint: Hashable) -> FetchedHeader:
         kind = (target.host, hint)
         first_read = await self._first_reads.size(kind)
+        target.on_failure = partial(self._first_reads.failed, kind)
         try:
             header, body = await fetch_header(
                 self._reader, target, first_read, self._settings.budget
             )
         except ProblemError as error:
-            self._first_reads.learn(kind, None)
+            target.failed()
             return _failed(target.href, error, target)
         self._first_reads.learn(kind, header.front_bytes)
         file = FileIdentity(

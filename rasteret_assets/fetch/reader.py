@@ -218,6 +218,7 @@ class RangeReader:
         FetchError
             `failure`, if it is final or patience is out.
         """
+        target.failed()
         if not isinstance(failure, TransientError):
             target.host.answered()
             raise failure

@@ -1,6 +1,6 @@
 """One file on its way through requests, and what turns it into an address to ask."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from yarl import URL
@@ -28,6 +28,7 @@ class Target:
         "host",
         "href",
         "location",
+        "on_failure",
         "origin",
         "redirected",
         "requests",
@@ -49,6 +50,14 @@ class Target:
         """What its answers brought."""
         self.deadline: float | None = None
         """`time.monotonic()` after which nothing is tried again; set by the first request."""
+        self.on_failure: Callable[[], None] | None = None
+        """Called when a try fails for the first time, whatever comes of further ones."""
+
+    def failed(self) -> None:
+        """Tell whoever wants to know that a try failed."""
+        tell, self.on_failure = self.on_failure, None
+        if tell is not None:
+            tell()
 
 
 class Origin(Protocol):

@@ -333,3 +333,46 @@ def test_hosts_that_hang_do_not_hold_up_others(server: RangeServer, small_cog: b
     assert time.monotonic() - began < 4
     assert {one.code for one in found[:20]} == {ProblemCode.TIMEOUT}
     assert {one.code for one in found[20:]} == {None}
+
+
+def first_arrivals(server: RangeServer) -> list[float]:
+    """When each file was first asked for, in seconds since the first of all."""
+    arrived: dict[str, float] = {}
+    for one in server.seen():
+        arrived.setdefault(one.path, one.at)
+    return [at - min(arrived.values()) for at in sorted(arrived.values())]
+
+
+def test_files_that_are_missing_hold_up_the_others_for_one_answer_only(
+    server: RangeServer, small_cog: bytes
+) -> None:
+    server.latency_s = 0.1
+    missing = [server.url(f"missing/{number}.tif") for number in range(40)]
+    with HeaderFetcher(FetchSettings()) as fetcher:
+        found = fetcher.fetch([*missing, *serve_many(server, "s2", small_cog, 5)])
+    assert Counter(one.code for one in found) == {ProblemCode.NOT_FOUND: 40, None: 5}
+    assert first_arrivals(server)[-1] < 0.4  # three at a time they would take 0.5 s
+
+
+def test_first_files_that_have_to_be_tried_again_hold_up_none(
+    server: RangeServer, small_cog: bytes
+) -> None:
+    hrefs = serve_many(server, "s2", small_cog, 40)
+    for number in range(3):
+        server.plan(f"s2/{number}.tif", Fault(reset=True))
+    with HeaderFetcher(FetchSettings()) as fetcher:
+        found = fetcher.fetch(hrefs)
+    assert {one.code for one in found} == {None}
+    assert first_arrivals(server)[-1] < 0.25  # the first tries are repeated after that
+
+
+def test_a_first_file_that_hangs_holds_up_the_others_for_half_a_second(
+    server: RangeServer, small_cog: bytes
+) -> None:
+    hrefs = serve_many(server, "s2", small_cog, 40)
+    for number in range(3):
+        server.plan(f"s2/{number}.tif", Fault(delay_s=2.0))
+    with HeaderFetcher(FetchSettings()) as fetcher:
+        found = fetcher.fetch(hrefs)
+    assert {one.code for one in found} == {None}
+    assert 0.4 < first_arrivals(server)[-1] < 1.5
