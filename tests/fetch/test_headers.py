@@ -359,7 +359,7 @@ def test_first_files_that_have_to_be_tried_again_hold_up_none(
 ) -> None:
     hrefs = serve_many(server, "s2", small_cog, 40)
     for number in range(3):
-        server.plan(f"s2/{number}.tif", Fault(reset=True))
+        server.plan(f"s2/{number}.tif", Fault(status=500))
     with HeaderFetcher(FetchSettings()) as fetcher:
         found = fetcher.fetch(hrefs)
     assert {one.code for one in found} == {None}
