@@ -14,6 +14,9 @@ from rasteret_assets.tiff.georeference import georeference_of
 from rasteret_assets.tiff.header import Header, Need
 from rasteret_assets.tiff.header_bytes import HeaderBytes
 from rasteret_assets.tiff.images import Storage, Value, check_budget, storage_of
+from rasteret_assets.tiff.mould import text_of
+from rasteret_assets.tiff.moulding import Trace
+from rasteret_assets.tiff.moulds import Moulds
 from rasteret_assets.tiff.reading import Reading
 from rasteret_assets.tiff.samples import samples_of
 from rasteret_assets.tiff.tile_index import (
@@ -31,6 +34,8 @@ _GHOST_LARGEST: Final = 4 << 10
 _REMEMBERED_BYTES: Final = 8 << 10
 """Of tags, as the caches' keys hold them; thousands of them are kept."""
 
+_moulds: Final = Moulds()
+
 
 def parse_header(data: HeaderBytes, budget: HeaderBudget) -> Header | Need:
     """Return the header of the file whose bytes `data` holds in part, or what is lacking.
@@ -43,17 +48,41 @@ def parse_header(data: HeaderBytes, budget: HeaderBudget) -> Header | Need:
     TiffError
         `not_tiff`, `truncated`, `corrupt`, `unsupported` or `over_budget`; no other error.
     """
+    header = _moulds.cast(data, budget)
+    if header is not None:
+        return header
     reading = Reading(data, budget)
+    parsed = _parsed(reading)
+    if parsed is None:
+        return reading.need()
+    if _moulds.wants(parsed.header, data):
+        trace = Trace(data, budget)
+        if (again := _parsed(trace)) is not None:
+            _moulds.keep(*again, trace)
+    return parsed.header
+
+
+class _Parsed(NamedTuple):
+    """A header, and what it was made from."""
+
+    header: Header
+    directories: list[Directory]
+    family: Family
+
+
+def _parsed(reading: Reading) -> _Parsed | None:
+    """Return what the bytes of `reading` say, or None for want of bytes."""
     start = start_of(reading)
     directories = None if start is None else walk(reading, start)
     if start is None or directories is None:
-        return reading.need()
+        return None
     family = family_of(
         start.shape.byte_order,
         tuple([(each.layout, each.scalars) for each in directories.found]),
         directories.parents,
     )
-    return _header(reading, start, directories.found, family) or reading.need()
+    header = _header(reading, start, directories.found, family)
+    return None if header is None else _Parsed(header, directories.found, family)
 
 
 def _header(
@@ -87,7 +116,7 @@ def _header(
         byte_counts=byte_counts,
         samples=samples(order, storages[0].sample_kind, sample_values),
         georeference=georeference(order, place_values),
-        gdal_metadata=_text(metadata[0].data) if metadata else None,
+        gdal_metadata=text_of(metadata[0].data) if metadata else None,
         structural_metadata=structural,
         notes=family.notes,
         prefix_bytes=reading.deepest,
@@ -178,11 +207,7 @@ def _structural_metadata(reading: Reading, start: Start) -> str | None:
     return None if text is None else _shared_text(text)
 
 
-def _text(data: bytes) -> str:
-    return data.partition(b"\0")[0].decode("utf-8", "replace")
-
-
 @lru_cache(maxsize=256)
 def _shared_text(data: bytes) -> str:
-    """As `_text`, of what a million files say alike."""
-    return _text(data).strip("\n ")
+    """As `text_of`, of what a million files say alike."""
+    return text_of(data).strip("\n ")
