@@ -7,13 +7,14 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TORCHGEO := .venv-torchgeo
 WORKERS ?= auto
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: help install demo ui test check format bench clean
+.PHONY: help install demo ui test test-torchgeo check format bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv with the package, its tests' needs and the checkers
 
@@ -34,7 +35,24 @@ ui: $(STAMP) ## Dagster's UI over the declared collections, with the demo archiv
 	@$(BIN)/python -m examples.ui
 
 test: $(STAMP) ## run every test
+	@.ci/need redis-server=redis-server initdb=postgresql docker-compose=docker-compose
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+# PyTorch is too large for .venv. constraints-torchgeo.txt has what comes with it, and goes
+# before constraints.txt where both name a package.
+$(TORCHGEO)/bin/python:
+	@python=$$(.ci/find-python 3.11) && .ci/make-venv $(TORCHGEO) "$$python"
+
+$(TORCHGEO)/.installed: pyproject.toml constraints.txt constraints-torchgeo.txt | $(TORCHGEO)/bin/python
+	@echo "installing into $(TORCHGEO) ..."
+	@awk -F== '!seen[$$1]++' constraints-torchgeo.txt constraints.txt >$(TORCHGEO)/constraints.txt
+	@$(TORCHGEO)/bin/python -m pip install --disable-pip-version-check \
+		--constraint $(TORCHGEO)/constraints.txt --editable '.[torchgeo]' --group torchgeo \
+		>$(TORCHGEO)/install.log 2>&1 || { tail -n 20 $(TORCHGEO)/install.log; exit 1; }
+	@touch $@
+
+test-torchgeo: $(TORCHGEO)/.installed ## run the tests with TorchGeo, in .venv-torchgeo; a model is trained
+	@PYTHONPATH=tests/torchgeo/beside_cpu_torch $(TORCHGEO)/bin/python -m pytest tests/torchgeo
 
 check: $(STAMP) ## lint, formatting, types, import contracts, dead links, Dagster definitions
 	$(BIN)/ruff check .
@@ -54,6 +72,6 @@ bench: $(STAMP) ## measure against rasteret, GDAL and a bare HTTP loop (needs ng
 	@$(BIN)/python -m benchmarks
 
 clean: ## remove all that was generated, .venv included
-	rm -rf $(VENV) .venv-peer .demo .bench .dagster build dist *.egg-info
+	rm -rf $(VENV) .venv-peer $(TORCHGEO) .demo .bench .dagster build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

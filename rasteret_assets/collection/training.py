@@ -92,8 +92,8 @@ class TrainingReads(PixelReads):
         rasteret_assets.reads.chip_dataset.CollectionDataset
             Its samples have `image` (band, y, x); where asked for, `mask` (y, x; int64), `label`
             (no dimension; int64, or float32 for fractions) and `mask_valid` (y, x; bool); and
-            `crs` and `bounds`, as TorchGeo's own. `index` has a row per record, with its `id`, at
-            the instant `datetime` or from `start_datetime` to `end_datetime`, in UTC.
+            `crs` and `bounds`, as TorchGeo's own. `index` has a row per record, with its `id`, for
+            the microsecond of `datetime`, or from `start_datetime` to `end_datetime`, in UTC.
 
         Raises
         ------

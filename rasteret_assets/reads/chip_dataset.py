@@ -1,7 +1,7 @@
 """Chips of records as a dataset of TorchGeo's. Needs the extra `torchgeo`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import geopandas
 import numpy as np
@@ -24,6 +24,8 @@ from rasteret_assets.reads.transfer import Access
 Query = slice | tuple[slice, ...]
 """x, y and time: start, stop and step of each. Steps are the pixel's size, and n to take every
 n-th record."""
+INSTANT: Final = np.timedelta64(1, "us")
+"""Length of an instant: TorchGeo's own datasets find nothing at times without one."""
 Sample = dict[str, Any]
 """`image`, and what else was asked for, as tensors; `crs` and `bounds`."""
 
@@ -111,7 +113,7 @@ class CollectionDataset(GeoDataset):  # type: ignore[misc]  # TorchGeo is not th
     def _hits(self, x: slice, y: slice, t: slice) -> NDArray[np.intp]:
         """Return which places of the index meet a query.
 
-        Times that merely touch do not count, unless one of them is an instant.
+        Ranges of time that merely touch do not; an instant at either end of a query does.
         """
         box = shapely.box(x.start, y.start, x.stop, y.stop)
         hits: NDArray[np.intp] = self.index.sindex.query(box, predicate="intersects")
@@ -119,10 +121,11 @@ class CollectionDataset(GeoDataset):  # type: ignore[misc]  # TorchGeo is not th
         times = self.index.index[hits]
         left, right = times.left.to_numpy(), times.right.to_numpy()
         start, stop = (np.datetime64(pd.Timestamp(one)) for one in (t.start, t.stop))
-        meets = (left <= stop) & (right >= start)
-        if start < stop:
-            meets &= (left == right) | ((left < stop) & (right > start))
-        return hits[meets]
+        meets = (
+            (left < stop) & (right > start) if start < stop else (left <= stop) & (right >= stop)
+        )
+        instants = right - left <= INSTANT
+        return hits[np.where(instants, (left >= start) & (left <= stop), meets)]
 
     def _chosen(
         self, rows: NDArray[np.int64], records: Mapping[int, Record], step: int

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from rasteret_assets.errors import ReadError
-from rasteret_assets.reads.chip_dataset import CollectionDataset, Sample
+from rasteret_assets.reads.chip_dataset import INSTANT, CollectionDataset, Sample
 from rasteret_assets.reads.chip_samples import Recipe
 from rasteret_assets.reads.chips import Part
 from rasteret_assets.reads.extents import Images, boxes_in, common_grid, images_of_band
@@ -126,11 +126,12 @@ def _index(table: pa.Table, images: Sequence[Images], crs: str) -> geopandas.Geo
 def _intervals(table: pa.Table) -> pd.IntervalIndex:
     """Return the time that each record is of: its range, where it names one; else an instant."""
     at = _micros(table, "datetime")
-    first, last = at, at
+    first, last = at, at + INSTANT
     if all(name in table.schema.names and is_time(table.field(name)) for name in TIME_RANGE):
         first, last = (_micros(table, name) for name in TIME_RANGE)
-        ranged = ~np.isnat(first) & ~np.isnat(last) & (first <= last)
-        first, last = np.where(ranged, first, at), np.where(ranged, last, at)
+        ranged = ~np.isnat(first) & ~np.isnat(last) & (first < last)
+        first = np.where(ranged, first, at)
+        last = np.where(ranged, last, at + INSTANT)
     return pd.IntervalIndex.from_arrays(first, last, closed="both", name="datetime")
 
 
