@@ -31,19 +31,27 @@ A repeated id comes last: the first record that is sound otherwise is the one to
 """
 
 
-@cache
 def row_flags() -> "pandera.DataFrameSchema":
-    """Return the schema of a table of flags, one per fault, true where the row has it.
+    """Return the schema of a table of the flags of `ROW_FAULTS`.
 
     Validating lazily drops the rows with a fault.
     """
+    return flags_schema(tuple(code.value for code in ROW_FAULTS), drop=True)
+
+
+@cache
+def flags_schema(faults: tuple[str, ...], *, drop: bool) -> "pandera.DataFrameSchema":
+    """Return the schema of a table of flags, one per fault, true where the row has it.
+
+    Parameters
+    ----------
+    drop
+        Whether validating lazily drops the rows with a fault, or tells of them.
+    """
     import pandera.pyarrow as pandera  # noqa: PLC0415  # half a second, of use only where rows have faults
 
-    columns = {
-        code.value: pandera.Column(pa.bool_(), pandera.Check.eq(False))  # noqa: FBT003  # the value to equal
-        for code in ROW_FAULTS
-    }
+    columns = {fault: pandera.Column(pa.bool_(), pandera.Check.eq(False)) for fault in faults}  # noqa: FBT003  # the value to equal
     columns[ROW] = pandera.Column(pa.int64(), pandera.Check.ge(0))
-    schema = pandera.DataFrameSchema(columns, strict=True, drop_invalid_rows=True)
+    schema = pandera.DataFrameSchema(columns, strict=True, drop_invalid_rows=drop)
     schema.register_default_backends(pa.Table)
     return schema

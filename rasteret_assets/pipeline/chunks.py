@@ -33,6 +33,8 @@ class BandRange:
     file: str
     problems: Mapping[str, int]
     """Rows without a header, by problem code."""
+    examples: Sequence[Mapping[str, object]] = ()
+    """A few of them: `id`, `source_row`, `code`, `detail`, `href`."""
 
     @property
     def headers(self) -> int:

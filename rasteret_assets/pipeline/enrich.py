@@ -132,7 +132,7 @@ def enrich(  # what, where to, and how hard
 
     def one(chunk: Chunk, fetcher: HeaderFetcher) -> ChunkDone:
         fetched = fetch_chunk(context, chunk, fetcher, progress.of(chunk))
-        done = fetched.write(context.stores)
+        done = fetched.write(context)
         progress.finished(chunk, done)
         return done
 

@@ -14,10 +14,11 @@ from rasteret_assets.contract.tables import Report
 from rasteret_assets.errors import ProblemCode, TiffError
 from rasteret_assets.fetch import FetchedHeader, HeaderFetcher
 from rasteret_assets.pipeline.chunks import BandRange, Chunk, ChunkDone, retries
+from rasteret_assets.pipeline.examples import WHY, header_examples
 from rasteret_assets.pipeline.known import Known
 from rasteret_assets.pipeline.stale import StaleHeaders
 from rasteret_assets.stages import band_hrefs
-from rasteret_assets.storage import StageStore, StageTable
+from rasteret_assets.storage import Fragment, StageStore, StageTable
 from rasteret_assets.tiff import band_structs, check_band_index
 
 
@@ -39,6 +40,10 @@ class ChunkContext:
     stale: StaleHeaders
     """Known headers to fetch again, as their files have changed."""
 
+    def fragment(self, chunk: Chunk) -> Fragment:
+        """Return the records of `chunk`."""
+        return next(f for f in self.remapped.manifest.fragments if f.id == chunk.fragment_id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _BandWork:
@@ -57,7 +62,7 @@ def fetch_chunk(
 ) -> "FetchedChunk":
     """Fetch what `chunk` lacks; files that it finds on disk are not asked for again."""
     began = time.monotonic()
-    fragment = next(f for f in context.remapped.manifest.fragments if f.id == chunk.fragment_id)
+    fragment = context.fragment(chunk)
     missing = [
         band for band, file in chunk.files.items() if not context.stores[band].has_file(file)
     ]
@@ -126,20 +131,24 @@ class FetchedChunk:
     fetched: Sequence[FetchedHeader]
     seconds: float
 
-    def write(self, stores: Mapping[str, StageStore]) -> ChunkDone:
+    def write(self, context: ChunkContext) -> ChunkDone:
         """Write the chunk's files and return what they hold."""
         began = time.monotonic()
+        stores, fragment = context.stores, context.fragment(self.chunk)
         ranges = {}
         for band, file in self.chunk.files.items():
             one = self.work.get(band)
             if one is None:  # an earlier run left it
-                codes = stores[band].read_file(file, columns=["code"])["code"]
+                table = stores[band].read_file(file, columns=WHY)
             else:
                 table = _band_table(one, self.hrefs, self.fetched)
                 stores[band].write_file(file, table)
-                codes = table["code"]
             ranges[band] = BandRange(
-                start=self.chunk.start, stop=self.chunk.stop, file=file, problems=_counts(codes)
+                start=self.chunk.start,
+                stop=self.chunk.stop,
+                file=file,
+                problems=_counts(table["code"]),
+                examples=header_examples(context.remapped, fragment, self.chunk.start, table),
             )
         return ChunkDone(
             fragment_id=self.chunk.fragment_id,

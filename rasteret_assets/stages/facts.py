@@ -13,6 +13,9 @@ from rasteret_assets.geo.geoparquet import wkb_types
 from rasteret_assets.stages.hrefs import band_candidates
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_TOLD = ("source_file", "source_row", "id", "code", "detail")
+_EXAMPLES = 5
+"""Rows that are remembered of each problem code, at most."""
 
 
 @dataclass(slots=True)
@@ -25,6 +28,7 @@ class FactKeeper:
     _rows: int = 0
     _bytes: int = 0
     _problems: Counter[str] = field(default_factory=Counter)
+    _examples: list[dict[str, object]] = field(default_factory=list)
     _months: Counter[str] = field(default_factory=Counter)
     _bounds: list[tuple[float, float, float, float]] = field(default_factory=list)
     _times: list[str] = field(default_factory=list)
@@ -36,14 +40,16 @@ class FactKeeper:
         """Take the facts of one more batch."""
         self._rows += batch.rows.num_rows
         self._bytes += batch.rows.nbytes
-        self._problems.update(_counts(batch.problems["code"]))
+        if batch.problems.num_rows:
+            self._add_problems(batch.problems)
         if batch.rows.num_rows and _is_remapped(batch.rows.schema):
             self._add_records(batch.rows)
 
     def facts(self) -> dict[str, object]:
         """Return the facts so far, as JSON values.
 
-        `rows`; `bytes` they take when decoded; `problems` by code; `months`: rows by
+        `rows`; `bytes` they take when decoded; `problems` by code; `examples`: the first few
+        problems of each code, with source file and row, id and detail; `months`: rows by
         `2024-06`; `bounds`: left, bottom, right, top in degrees, or null; `time_range`: first
         and last datetime as ISO 8601, or null; `geometry_types` as GeoParquet spells them;
         `raster` and `other`: asset keys that are GeoTIFFs, and those that are not.
@@ -53,6 +59,7 @@ class FactKeeper:
             "rows": self._rows,
             "bytes": self._bytes,
             "problems": dict(sorted(self._problems.items())),
+            "examples": self._examples,
             "months": dict(sorted(self._months.items())),
             "bounds": None if bounds is None else list(bounds),
             "time_range": [min(self._times), max(self._times)] if self._times else None,
@@ -60,6 +67,13 @@ class FactKeeper:
             "raster": list(self._raster),
             "other": [key for key in self._other if key not in self._raster],
         }
+
+    def _add_problems(self, problems: pa.Table) -> None:
+        for code, count in _counts(problems["code"]).items():
+            room = max(0, _EXAMPLES - self._problems[code])
+            some = problems.filter(pc.equal(problems["code"], code)).slice(0, room)
+            self._examples += some.select(_TOLD).to_pylist()
+            self._problems[code] += count
 
     def _add_records(self, rows: pa.Table) -> None:
         months = rows["datetime"].to_numpy().astype("datetime64[M]")

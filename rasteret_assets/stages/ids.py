@@ -29,6 +29,16 @@ def id_text(column: pa.Array) -> pa.Array:
     return pc.if_else(blank, pa.scalar(None, pa.string()), text)
 
 
+def id_keys(ids: pa.Array, collections: pa.Array | None) -> NDArray[np.uint64]:
+    """Return what stands for each (collection, id): a 64-bit hash."""
+    keys = _hashes(ids)
+    if collections is not None:
+        # few: one a STAC collection
+        named = pc.fill_null(id_text(collections), "").dictionary_encode()
+        keys = keys * _MIX + _hashes(named.dictionary)[named.indices.to_numpy()]
+    return keys
+
+
 @dataclass(slots=True)
 class IdState:
     """The (collection, id) pairs met so far in one source file.
@@ -42,11 +52,10 @@ class IdState:
 
     def repeats(self, ids: pa.Array, collections: pa.Array | None) -> NDArray[np.bool_]:
         """Return which pairs came before, in earlier calls or further up, and remember all."""
-        keys = _hashes(ids)
-        if collections is not None:
-            # few: one a STAC collection
-            named = pc.fill_null(id_text(collections), "").dictionary_encode()
-            keys = keys * _MIX + _hashes(named.dictionary)[named.indices.to_numpy()]
+        return self.repeated(id_keys(ids, collections))
+
+    def repeated(self, keys: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Return which keys of `id_keys` came before, as `repeats` does."""
         new, first = np.unique(keys, return_index=True)
         repeated = np.ones(len(keys), np.bool_)
         known = np.zeros(len(new), np.bool_)

@@ -47,6 +47,10 @@ def test_facts_add_up_over_batches(make_records: MakeRecords) -> None:
         "rows": 3,
         "bytes": sum(remap(part, SPEC, None, "f").rows.nbytes for part in (first, second)),
         "problems": {"geometry_invalid": 1, "id_missing": 2},
+        "examples": [
+            {"source_file": "f", "source_row": row, "id": None, "code": code, "detail": None}
+            for row, code in ((0, "id_missing"), (0, "id_missing"), (1, "geometry_invalid"))
+        ],
         "months": {"2023-12": 1, "2024-01": 1, "2024-02": 1},
         "bounds": [-180, -20, 180, 1],
         "time_range": ["2023-12-01T00:00:00.000000Z", "2024-02-10T00:00:00.000000Z"],
