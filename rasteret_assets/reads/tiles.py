@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rasteret_assets.geo.grid import Window
 from rasteret_assets.reads.levels import Level, Sample
 from rasteret_assets.tiff.decode import decode_tile
+from rasteret_assets.tiff.decode_codecs import StoredTile
 from rasteret_assets.tiff.decode_format import TileFormat
 
 Pixels = NDArray[Any]
@@ -31,6 +32,11 @@ class Paste:
     canvas: Pixels
     """The part of an array (y, x) that takes them; boolean arrays take what is not 0."""
 
+    @property
+    def last_row(self) -> int:
+        """The last row of the tile that it takes."""
+        return int(self.part[0].stop) - 1
+
     def put(self, tile: Pixels) -> None:
         """Copy the part of `tile` (y, x)."""
         part = tile[self.part]
@@ -51,6 +57,11 @@ class Pick:
     at: NDArray[np.int64]
     """Which of `values` they are."""
 
+    @property
+    def last_row(self) -> int:
+        """The last row of the tile that it takes."""
+        return int(self.rows.max())
+
     def put(self, tile: Pixels) -> None:
         """Copy the pixels of `tile` (y, x)."""
         part = tile[self.rows, self.cols]
@@ -68,8 +79,8 @@ class Tile:
     tile_row: int
     wanted: list[Paste | Pick] = field(default_factory=list)
 
-    def decode(self, data: bytes) -> None:
-        """Decode the tile once and put its parts where they go.
+    def decode(self, data: StoredTile) -> None:
+        """Decode the tile once, as far as need be, and put its parts where they go.
 
         Raises
         ------
@@ -77,14 +88,11 @@ class Tile:
             As `decode_tile` does.
         """
         samples = {part.sample for part in self.wanted}
-        if len(samples) == 1:
-            pixels = decode_tile(data, self.form, tile_row=self.tile_row, sample=samples.pop())
-            for part in self.wanted:
-                part.put(pixels)
-            return
-        planes = decode_tile(data, self.form, tile_row=self.tile_row)
+        sample = samples.pop() if len(samples) == 1 else None
+        rows = 1 + max(part.last_row for part in self.wanted)
+        pixels = decode_tile(data, self.form, tile_row=self.tile_row, sample=sample, rows=rows)
         for part in self.wanted:
-            part.put(planes[part.sample])
+            part.put(pixels if sample is not None else pixels[part.sample])
 
 
 class TilePlan:

@@ -7,7 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rasteret_assets.errors import ProblemCode, TiffError
-from rasteret_assets.tiff.decode_codecs import corrupt, decode_pixels, unpack_stream
+from rasteret_assets.tiff.decode_codecs import (
+    StoredTile,
+    corrupt,
+    decode_pixels,
+    unpack_stream,
+)
 from rasteret_assets.tiff.decode_format import JPEG, NONE, PIXEL_CODECS, TileFormat
 from rasteret_assets.tiff.decode_samples import row_bytes, samples_of
 
@@ -15,7 +20,12 @@ _REVERSED_BITS: Final = 2
 
 
 def decode_tile(
-    data: bytes | None, form: TileFormat, *, tile_row: int = 0, sample: int | None = None
+    data: StoredTile | None,
+    form: TileFormat,
+    *,
+    tile_row: int = 0,
+    sample: int | None = None,
+    rows: int | None = None,
 ) -> NDArray[Any]:
     """Return the samples of one tile or strip.
 
@@ -27,6 +37,9 @@ def decode_tile(
         Row of tiles it lies in.
     sample
         Index within the pixel of the one sample to return; None returns all.
+    rows
+        Rows wanted, from the first on; None returns all. What is wrong with the data of those
+        below may go unnoticed, as may what only a checksum at the data's end tells.
 
     Returns
     -------
@@ -42,21 +55,24 @@ def decode_tile(
         `corrupt`, if the data does not decode to exactly the tile; `unsupported`, for what
         only the data tells. Pixels are never made up for what is missing.
     """
-    rows = form.rows_of(tile_row)
+    stored = form.rows_of(tile_row)
+    rows = stored if rows is None else min(rows, stored)
     if data is None:
         shape = (rows, form.tile_width)
         filled = np.full(shape, form.fill, form.dtype)
         return filled if sample is not None else np.broadcast_to(filled, (form.samples, *shape))
     if form.fill_order == _REVERSED_BITS and form.compression != JPEG:
-        data = bytes(imagecodecs.bitorder_decode(data))
+        data = bytes(imagecodecs.bitorder_decode(bytes(data)))
     if form.compression in PIXEL_CODECS:
-        pixels = decode_pixels(data, form, rows)
+        pixels = decode_pixels(bytes(data), form, stored)[:rows]
     else:
         pixels = samples_of(_packed_rows(data, form, rows), form, rows)
     return pixels[..., sample] if sample is not None else np.moveaxis(pixels, -1, 0)
 
 
-def decode_mask(data: bytes | None, form: TileFormat, *, tile_row: int = 0) -> NDArray[np.bool_]:
+def decode_mask(
+    data: StoredTile | None, form: TileFormat, *, tile_row: int = 0
+) -> NDArray[np.bool_]:
     """Return one tile (y, x) of a mask image, True where valid.
 
     A tile that is not stored is invalid throughout, as in GDAL.
@@ -69,11 +85,11 @@ def decode_mask(data: bytes | None, form: TileFormat, *, tile_row: int = 0) -> N
     return decode_tile(data, form, tile_row=tile_row, sample=0) != 0
 
 
-def _packed_rows(data: bytes, form: TileFormat, rows: int) -> NDArray[np.uint8]:
+def _packed_rows(data: StoredTile, form: TileFormat, rows: int) -> NDArray[np.uint8]:
     """Return the bytes of the first `rows` rows of a tile."""
     per_row = row_bytes(form)
     needed = rows * per_row
-    packed = unpack_stream(data, form.compression, form.tile_height * per_row)
+    packed = unpack_stream(data, form.compression, form.tile_height * per_row, needed)
     if packed.size >= needed:
         return packed[:needed]
     detail = f"tile of {len(data)} bytes gives {packed.size} of {needed} bytes of pixels"
