@@ -18,6 +18,8 @@ class ProblemCode(StrEnum):
     """The geometry cannot be decoded, is not finite, or lies outside longitude and latitude."""
     ASSETS_UNUSABLE = "assets_unusable"
     """No asset of the record has a usable href."""
+    SOURCE_UNREADABLE = "source_unreadable"
+    """A source file, one of several, cannot be read; what is known of it stays."""
     HREF_MISSING = "href_missing"
     """The record has no href for this band."""
     HREF_INVALID = "href_invalid"
@@ -61,6 +63,7 @@ class ProblemCode(StrEnum):
 
 _CAN_HEAL = frozenset(
     {
+        ProblemCode.SOURCE_UNREADABLE,
         ProblemCode.THROTTLED,
         ProblemCode.TIMEOUT,
         ProblemCode.UNREACHABLE,
@@ -76,7 +79,17 @@ class RasteretAssetsError(Exception):
 
 
 class ConfigError(RasteretAssetsError, ValueError):
-    """An argument, setting or declaration is wrong."""
+    """An argument, setting or declaration is wrong.
+
+    Parameters
+    ----------
+    field
+        The declaration's attribute it is about, where that is known.
+    """
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class SourceError(RasteretAssetsError, OSError):
@@ -106,6 +119,10 @@ class ProblemError(RasteretAssetsError, OSError):
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+
+    def __reduce__(self) -> tuple[type["ProblemError"], tuple[ProblemCode, str]]:
+        """Pickle by the arguments, so that worker processes can hand it back."""
+        return type(self), (self.code, self.detail)
 
 
 class TiffError(ProblemError):

@@ -2,7 +2,7 @@
 
 from rasteret_assets.reads.areas import AreaLike, ArrowStream, area_of
 from rasteret_assets.reads.arrays import get_numpy, get_xarray
-from rasteret_assets.reads.options import ReadArguments
+from rasteret_assets.reads.options import Chunks, ReadArguments
 from rasteret_assets.reads.points import points_area, sample_points
 from rasteret_assets.reads.transfer import Access
 
@@ -10,6 +10,7 @@ __all__ = [
     "Access",
     "AreaLike",
     "ArrowStream",
+    "Chunks",
     "ReadArguments",
     "area_of",
     "get_numpy",

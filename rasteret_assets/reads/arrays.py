@@ -1,6 +1,8 @@
 """The doors of the room: pixels as xarray, and as NumPy arrays."""
 
 from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
 from typing import Any, Unpack
 
 import numpy as np
@@ -8,11 +10,12 @@ import pyarrow as pa
 import xarray as xr
 from numpy.typing import NDArray
 
+from rasteret_assets.errors import ConfigError
 from rasteret_assets.geo.crs import LONLAT
-from rasteret_assets.reads.areas import AreaLike, area_of
+from rasteret_assets.reads.areas import Area, AreaLike, area_of
 from rasteret_assets.reads.cube import Cube
 from rasteret_assets.reads.dataset import to_dataset
-from rasteret_assets.reads.options import ReadArguments, ReadOptions, options_of
+from rasteret_assets.reads.options import Chunks, ReadArguments, ReadOptions, options_of
 from rasteret_assets.reads.reading import read_cube
 from rasteret_assets.reads.transfer import Access
 
@@ -24,6 +27,7 @@ def get_xarray(
     geometries: AreaLike | None = None,
     geometry_crs: object = LONLAT,
     access: Access | None = None,
+    chunks: Chunks | None = None,
     **arguments: Unpack[ReadArguments],
 ) -> xr.Dataset:
     """Return pixels as (time, y, x), a variable per band, on one grid.
@@ -73,7 +77,13 @@ def get_xarray(
         are indexed anew for this read ("refresh"). A band that a record has no header of is
         no failure: its pixels are invalid, and `missing_bands` in the attributes tells why.
     max_bytes
-        Refuse results larger than this.
+        Refuse results, or chunks, larger than this.
+    chunks
+        Gives dask arrays, which read when they are computed, each task the tiles of its chunk.
+        Sizes are said as to `xarray.open_dataset`: by dimension (`{"x": 2048, "y": 2048}`; `{}`
+        takes one time and whole tiles, of 1024 pixels a side at least), one number for all, or
+        "auto". Where `on_error` or `on_drift` is "skip", records that fail while computing are
+        invalid in their chunk and logged.
 
     Returns
     -------
@@ -86,11 +96,17 @@ def get_xarray(
     ------
     ReadError
         If the request cannot be met: unknown band, nothing there, too large.
+    ConfigError
+        If there are `chunks`, and dask is not installed.
     FetchError, TiffError
         If a file cannot be read. Both are `ProblemError` with a code.
     """
     access = access or Access()
-    cube, options = _read(table, bands, geometries, geometry_crs, access, arguments)
+    if chunks is None:
+        cube, options = _read(table, bands, geometries, geometry_crs, access, arguments)
+    else:
+        options, area = options_of(arguments), _area(geometries, geometry_crs)
+        cube = _lazy().lazy_cube(table, bands, area, options, access, chunks)
     return to_dataset(cube, options, access.reasons)
 
 
@@ -126,5 +142,20 @@ def _read(  # what both doors are given
     arguments: ReadArguments,
 ) -> tuple[Cube, ReadOptions]:
     options = options_of(arguments)
-    area = None if geometries is None else area_of(geometries, geometry_crs)
+    area = _area(geometries, geometry_crs)
     return read_cube(table, bands, area, options, access), options
+
+
+def _area(geometries: AreaLike | None, crs: object) -> Area | None:
+    return None if geometries is None else area_of(geometries, crs)
+
+
+def _lazy() -> ModuleType:
+    """Return the module that imports dask, which is optional."""
+    try:
+        return import_module("rasteret_assets.reads.lazy")
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "dask":
+            raise
+        msg = "chunks needs dask: pip install 'rasteret-assets[dask]'"
+        raise ConfigError(msg) from error

@@ -1,6 +1,5 @@
 """Several records made one image: which belong together, and how."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -66,11 +65,7 @@ def combined_type(dtype: np.dtype[Any], how: Mosaic) -> np.dtype[Any]:
 
 def combined(values: NDArray[Any], valid: NDArray[np.bool_], how: Mosaic) -> NDArray[Any]:
     """Return one image (y, x) of several (record, y, x)."""
-    return _median(values) if isinstance(how, str) else np.asarray(how(values, valid))
-
-
-def _median(values: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return the median of what is a number; nan where nothing is."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
-        return np.nanmedian(values, axis=0)
+    if not isinstance(how, str):
+        return np.asarray(how(values, valid))
+    found: NDArray[np.floating] = np.nanmedian(np.where(valid.any(axis=0), values, 0), axis=0)
+    return found

@@ -107,18 +107,28 @@ def band_headers(table: pa.Table, band: str) -> BandHeaders:
     ReadError
         If the table has no such band.
     """
+    name, sample = asset_of(table.schema, band)
+    return BandHeaders(band, table[name + BAND_SUFFIX], sample, key=name)
+
+
+def asset_of(schema: pa.Schema, band: str) -> tuple[str, int | None]:
+    """Return the asset that `band` names, and the sample of it where it names one.
+
+    Raises
+    ------
+    ReadError
+        If there are no headers of such an asset.
+    """
     name, sample = band, None
-    if band + BAND_SUFFIX not in table.schema.names and (match := _INDEXED.fullmatch(band)):
+    if band + BAND_SUFFIX not in schema.names and (match := _INDEXED.fullmatch(band)):
         name, sample = match["key"], int(match["index"])
-    if (column := name + BAND_SUFFIX) not in table.schema.names:
+    if name + BAND_SUFFIX not in schema.names:
         known = [
-            each.removesuffix(BAND_SUFFIX)
-            for each in table.schema.names
-            if each.endswith(BAND_SUFFIX)
+            each.removesuffix(BAND_SUFFIX) for each in schema.names if each.endswith(BAND_SUFFIX)
         ]
         msg = f"no band {name!r}; the bands with headers are {known}"
         raise ReadError(msg)
-    return BandHeaders(band, table[column], sample, key=name)
+    return name, sample
 
 
 class BandImage:
@@ -150,6 +160,11 @@ class BandImage:
         self.etag: str | None = self._value("etag")
         self.last_modified: str | None = self._value("last_modified")
         self.file_size: int | None = self._value("file_size")
+
+    @property
+    def row(self) -> int:
+        """The row of its column that it is of."""
+        return self._row
 
     @property
     def has_mask(self) -> bool:

@@ -1,6 +1,6 @@
 """What a caller may ask of a read, checked once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypedDict
 
@@ -17,6 +17,10 @@ What it gives where no record is valid is not used."""
 
 Mosaic = Literal["first", "last", "median"] | Combine
 Period = Literal["datetime", "day", "month", "year"]
+
+ChunkSize = int | str | tuple[int, ...] | None
+Chunks = ChunkSize | Mapping[str, ChunkSize]
+"""Sizes of dask's chunks: see `get_xarray`."""
 
 MAX_BYTES: Final = 4 << 30
 _MOSAICS: Final = ("first", "last", "median")

@@ -46,7 +46,7 @@ class Plan:
     @property
     def layers(self) -> int:
         """Images that a band takes room for: one per time, or per record to be combined later."""
-        return len(self.times) if self.options.ranks else len(self.records)
+        return len(self.times) if self.options.ranks else len(self.slots)
 
     def size_bytes(self, shape: tuple[int, int]) -> int:
         """Return what the arrays of so many rows and columns take, for all bands."""

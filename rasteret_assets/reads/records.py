@@ -10,16 +10,18 @@ import pyarrow.compute as pc
 import shapely
 from numpy.typing import NDArray
 
+from rasteret_assets.contract.bands import BAND_SUFFIX
 from rasteret_assets.errors import ProblemError, ReadError
 from rasteret_assets.geo.crs import LONLAT
 from rasteret_assets.geo.footprints import footprints
 from rasteret_assets.geo.geoparquet import geometry_form, storage_of
 from rasteret_assets.geo.grid import Grid
 from rasteret_assets.reads.areas import Area
-from rasteret_assets.reads.headers import BandHeaders, BandImage, band_headers
+from rasteret_assets.reads.headers import BandHeaders, BandImage, asset_of, band_headers
 from rasteret_assets.reads.options import ReadOptions
 
 _PROJ_EPSG: Final = "proj:epsg"
+_OF_RECORDS: Final = ("id", "datetime", "crs", _PROJ_EPSG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class Lacking:
 class Selection:
     """The records of a read, by time."""
 
+    table: pa.Table
+    """The rows whose footprint meets the area; those of the records' images."""
     records: tuple[Record, ...]
     """Those that have one of the bands at least."""
     skipped: tuple[Skipped, ...]
@@ -84,29 +88,56 @@ def select(
         raise ReadError(msg)
     if area is not None:
         table = table.filter(pa.array(_meets(table, area)))
-    headers = [band_headers(table, band) for band in bands]
-    valid = np.stack([column.valid for column in headers])
-    times = utc_times_of(table["datetime"])
-    ids = table["id"].cast(pa.string()).to_pylist()
-    crs = crs_of_records(table)
+    rows = _Rows(table, bands)
+    valid = np.stack([column.valid for column in rows.headers])
     records: list[Record] = []
     skipped: list[Skipped] = []
-    for row in np.argsort(times, kind="stable").tolist():
+    for row in np.argsort(rows.times, kind="stable").tolist():
         if not valid[:, row].any():
             continue
         try:
-            images = images_of(headers, row, crs[row], ids[row])
+            records.append(rows.record(row))
         except ProblemError as error:
             if options.on_error == "raise":
                 raise
-            skipped.append(Skipped(id=ids[row], code=error.code, detail=error.detail))
-        else:
-            records.append(Record(id=ids[row], time=times[row], images=images))
+            skipped.append(Skipped(id=rows.ids[row], code=error.code, detail=error.detail))
     lacking = tuple(
-        Lacking(id=ids[row], band=headers[at].band, key=headers[at].key)
+        Lacking(id=rows.ids[row], band=rows.headers[at].band, key=rows.headers[at].key)
         for row, at in np.argwhere(~valid.T).tolist()
     )
-    return Selection(records=tuple(records), skipped=tuple(skipped), lacking=lacking)
+    return Selection(table=table, records=tuple(records), skipped=tuple(skipped), lacking=lacking)
+
+
+def records_of(table: pa.Table, bands: Sequence[str]) -> list[Record]:
+    """Return the records of all rows, in their order; some may have none of the bands.
+
+    Raises
+    ------
+    TiffError
+        If an image cannot be read.
+    """
+    rows = _Rows(table, bands)
+    return [rows.record(row) for row in range(table.num_rows)]
+
+
+def index_columns(schema: pa.Schema, bands: Sequence[str]) -> list[str]:
+    """Return the columns that `records_of` looks at."""
+    columns = {asset_of(schema, band)[0] + BAND_SUFFIX for band in bands}
+    return [name for name in schema.names if name in columns or name in _OF_RECORDS]
+
+
+class _Rows:
+    """The rows of an index table, column by column."""
+
+    def __init__(self, table: pa.Table, bands: Sequence[str]) -> None:
+        self.headers = [band_headers(table, band) for band in bands]
+        self.times = utc_times_of(table["datetime"])
+        self.ids: list[str] = table["id"].cast(pa.string()).to_pylist()
+        self._crs = crs_of_records(table)
+
+    def record(self, row: int) -> Record:
+        images = images_of(self.headers, row, self._crs[row], self.ids[row])
+        return Record(id=self.ids[row], time=self.times[row], images=images)
 
 
 def images_of(

@@ -11,6 +11,7 @@ from rasterio.transform import Affine
 from rasteret_assets.errors import ReadError
 from rasteret_assets.geo.grid import Grid
 from rasteret_assets.reads.validity import Mask
+from rasteret_assets.reads.warp_scale import Scale
 
 RESAMPLING: Final = {
     name: Resampling[name]
@@ -54,7 +55,13 @@ def checked_resampling(name: str) -> str:
 
 
 def resample(
-    values: NDArray[Any], valid: Mask | None, source: Grid, target: Grid, how: str
+    values: NDArray[Any],
+    valid: Mask | None,
+    source: Grid,
+    target: Grid,
+    how: str,
+    *,
+    scale: Scale = (1.0, 1.0),
 ) -> tuple[NDArray[Any], Mask]:
     """Return pixels on the grid `target`, and which of them are valid.
 
@@ -65,6 +72,8 @@ def resample(
     how
         A name of `RESAMPLING`. Nearest takes numbers as they are, of any type; the others
         compute from valid pixels alone, and round where the type is whole numbers.
+    scale
+        By which kernels are widened, where pixels get fewer.
     """
     there = np.ones(values.shape, bool) if valid is None else valid
     if how == "nearest":
@@ -76,7 +85,7 @@ def resample(
         msg = f"complex samples cannot be resampled by {how!r}; use 'nearest'"
         raise ReadError(msg)
     prepared = np.where(there, values, floating.type(np.nan)).astype(floating, copy=False)
-    result = _warp(prepared, source, target, how, np.nan, np.nan)
+    result = _warp(prepared, source, target, how, np.nan, np.nan, scale=scale)
     found = ~np.isnan(result)
     if values.dtype.kind in "iu":
         info = np.iinfo(values.dtype)
@@ -107,6 +116,8 @@ def _warp(
     how: str,
     fill: float,
     nodata: float | None,
+    *,
+    scale: Scale = (1.0, 1.0),
 ) -> NDArray[Any]:
     result = np.full((target.height, target.width), fill, values.dtype)
     rasterio.warp.reproject(
@@ -121,5 +132,7 @@ def _warp(
         resampling=RESAMPLING[how],
         init_dest_nodata=False,
         tolerance=0,
+        XSCALE=repr(scale[0]),
+        YSCALE=repr(scale[1]),
     )
     return result

@@ -15,6 +15,7 @@ from rasteret_assets.reads.resample import resample
 from rasteret_assets.reads.target import cover_of
 from rasteret_assets.reads.tiles import TilePlan
 from rasteret_assets.reads.validity import Mask, valid_pixels
+from rasteret_assets.reads.warp_scale import Scale, warp_scale
 
 _KERNEL_PIXELS: Final = 4
 """Pixels beyond a window that the widest kernel (Lanczos) takes in, with one to spare."""
@@ -33,13 +34,19 @@ class Placement:
     """Pixels of the result."""
     exact: bool
     """Whether pixels are taken as they are, one for one."""
+    scale: Scale = (1.0, 1.0)
+    """Pixels of the result per pixel of the level, where they are not."""
 
 
-def place(image: BandImage, grid: Grid, overview: int | None) -> Placement | None:
+def place(
+    image: BandImage, grid: Grid, overview: int | None, *, whole: Grid | None = None
+) -> Placement | None:
     """Return what of `image` goes onto `grid`; None if they have nothing in common.
 
     Parameters
     ----------
+    whole
+        What `grid` is a part of, so that all parts are read from one level.
     overview
         The level to read; None takes the coarsest that is fine enough.
 
@@ -51,7 +58,7 @@ def place(image: BandImage, grid: Grid, overview: int | None) -> Placement | Non
     if overview is not None and overview > len(image.overviews):
         msg = f"band {image.band!r} has {len(image.overviews)} overviews; overview is {overview}"
         raise ReadError(msg)
-    level = _level(image, grid) if overview is None else overview
+    level = _level(image, whole or grid) if overview is None else overview
     own = image.grid_at(level)
     if (offset := grid.offset_of(own)) is not None:
         target = own.window.moved(*offset).intersect(grid.window)
@@ -62,14 +69,27 @@ def place(image: BandImage, grid: Grid, overview: int | None) -> Placement | Non
     source = _source(own, grid)
     if source.is_empty:
         return None
-    part = own.cut(source)
-    try:
-        target = cover_of(grid, part.bounds, own.crs).intersect(grid.window)
-    except ReadError:  # reaches to where the grid's CRS does not
-        target = grid.window
+    target = _target(own.cut(source), grid)
     if target.is_empty:
         return None
-    return Placement(image=image, level=level, source=source, target=target, exact=False)
+    scale = warp_scale(*_overlap(own, whole or grid))
+    return Placement(
+        image=image, level=level, source=source, target=target, exact=False, scale=scale
+    )
+
+
+def _overlap(own: Grid, whole: Grid) -> tuple[Grid, Grid]:
+    """Return the parts of an image and of a result that have to do with each other."""
+    part = own.cut(_source(own, whole))
+    return part, whole.cut(_target(part, whole))
+
+
+def _target(part: Grid, grid: Grid) -> Window:
+    """Return the pixels of `grid` that part of an image may reach."""
+    try:
+        return cover_of(grid, part.bounds, part.crs).intersect(grid.window)
+    except ReadError:  # reaches to where the grid's CRS does not
+        return grid.window
 
 
 def _source(own: Grid, grid: Grid) -> Window:
@@ -117,7 +137,8 @@ class Canvas:
         if placed.exact:
             return self.values, valid
         own = image.grid_at(placed.level).cut(placed.source)
-        return resample(self.values, valid, own, self.grid.cut(placed.target), how)
+        grid = self.grid.cut(placed.target)
+        return resample(self.values, valid, own, grid, how, scale=placed.scale)
 
 
 def canvas_of(

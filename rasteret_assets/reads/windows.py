@@ -31,8 +31,10 @@ class Windows:
     def scratch_bytes(self, index: int, images: Images) -> int:
         """Return what pixels take that are not read into the result itself."""
         overview, layer = self._options.overview, self._layer(index)
+        whole = self._plan.target.grid
         placements = [
-            None if image is None else place(image, self._grid, overview) for image in images
+            None if image is None else place(image, self._grid, overview, whole=whole)
+            for image in images
         ]
         self._placements[index] = placements
         return sum(

@@ -1,5 +1,6 @@
 """Files that fail or changed: what a read says, and what it leaves out."""
 
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -133,3 +134,10 @@ def test_what_cannot_be_asked_is_refused(
 ) -> None:
     with pytest.raises(ReadError, match=named):
         read(index(scenes[:1]), **asked)
+
+
+def test_failures_can_be_handed_between_processes() -> None:
+    error = FetchError(ProblemCode.NOT_FOUND, "the server answered 404")
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301  # made here
+    assert (type(again), again.code, again.detail) == (FetchError, error.code, error.detail)
+    assert str(again) == str(error)
