@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,9 @@ from rasteret_assets.pipeline.stale import StaleHeaders
 from rasteret_assets.stages import band_hrefs
 from rasteret_assets.storage import Fragment, StageStore, StageTable
 from rasteret_assets.tiff import band_structs, check_band_index
+
+_WRITERS = 4
+"""Bands of a chunk that are written at once."""
 
 
 def folder_of(source: str) -> str:
@@ -132,30 +136,33 @@ class FetchedChunk:
     seconds: float
 
     def write(self, context: ChunkContext) -> ChunkDone:
-        """Write the chunk's files and return what they hold."""
+        """Write the chunk's files, a few bands side by side, and return what they hold."""
         began = time.monotonic()
-        stores, fragment = context.stores, context.fragment(self.chunk)
-        ranges = {}
-        for band, file in self.chunk.files.items():
-            one = self.work.get(band)
-            if one is None:  # an earlier run left it
-                table = stores[band].read_file(file, columns=WHY)
-            else:
-                table = _band_table(one, self.hrefs, self.fetched)
-                stores[band].write_file(file, table)
-            ranges[band] = BandRange(
-                start=self.chunk.start,
-                stop=self.chunk.stop,
-                file=file,
-                problems=_counts(table["code"]),
-                examples=header_examples(context.remapped, fragment, self.chunk.start, table),
-            )
+        with ThreadPoolExecutor(min(_WRITERS, len(self.chunk.files))) as pool:
+            made = pool.map(lambda band: self._write_band(context, band), self.chunk.files)
+            ranges = dict(zip(self.chunk.files, made, strict=True))
         return ChunkDone(
             fragment_id=self.chunk.fragment_id,
             ranges=ranges,
             requests=sum(one.requests for one in self.fetched),
             bytes_fetched=sum(one.bytes_fetched for one in self.fetched),
             seconds=self.seconds + time.monotonic() - began,
+        )
+
+    def _write_band(self, context: ChunkContext, band: str) -> BandRange:
+        store, fragment = context.stores[band], context.fragment(self.chunk)
+        file, one = self.chunk.files[band], self.work.get(band)
+        if one is None:  # an earlier run left it
+            table = store.read_file(file, columns=WHY)
+        else:
+            table = _band_table(one, self.hrefs, self.fetched)
+            store.write_file(file, table)
+        return BandRange(
+            start=self.chunk.start,
+            stop=self.chunk.stop,
+            file=file,
+            problems=_counts(table["code"]),
+            examples=header_examples(context.remapped, fragment, self.chunk.start, table),
         )
 
 
