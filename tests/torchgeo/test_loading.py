@@ -25,8 +25,14 @@ def batches(dataset: Any, **arguments: Any) -> list[dict[str, Any]]:  # noqa: AN
     )
 
 
-@pytest.mark.parametrize("context", ["fork", "spawn"])
-@pytest.mark.parametrize("warm", [True, False], ids=["after reads here", "before any"])
+@pytest.mark.parametrize(
+    ("context", "warm"),
+    [
+        pytest.param("fork", True, id="forked after reads here"),
+        pytest.param("fork", False, id="forked before any"),
+        pytest.param("spawn", True, id="spawned"),
+    ],
+)
 def test_workers_give_what_this_process_gives(
     collection: Collection, archive: Archive, context: str, *, warm: bool
 ) -> None:

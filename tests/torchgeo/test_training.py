@@ -46,7 +46,7 @@ def test_a_model_learns_the_class_of_each_pixel(collection: Collection) -> None:
         ["B04", "B08"], mask_band="classes", transforms=scaled, valid_mask=True
     )
     model = nn.Sequential(nn.Conv2d(2, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 3, 1))
-    losses = train(model, loader(dataset, 16 * 40), "mask")
+    losses = train(model, loader(dataset, 16 * 30), "mask")
     assert all(map(math.isfinite, losses))
     assert sum(losses[-5:]) / 5 < sum(losses[:5]) / 5 / 2
     right = valid = 0
@@ -60,12 +60,9 @@ def test_a_model_learns_the_class_of_each_pixel(collection: Collection) -> None:
 
 def test_a_model_learns_what_a_scene_shows(collection: Collection) -> None:
     torch.manual_seed(1)
-    scenes = collection.where("id IN ('scene-000', 'scene-001')")
-    rows = scenes.dataset.to_table()
-    bright = rows["id"].to_pylist()
-    assert bright == ["scene-000", "scene-001"]
+    scenes = collection.where("id IN ('scene-000', 'scene-001')")  # forest and water
     dataset = scenes.to_torchgeo_dataset(
-        ["B04", "B08"], label_column="kind", transforms=only_first_band_of_forest
+        ["B04", "B08"], label_column="kind", transforms=dark_where_forest
     )
     model = nn.Sequential(nn.Flatten(), nn.Linear(2 * 32 * 32, 8), nn.ReLU(), nn.Linear(8, 2))
     losses = train(model, loader(dataset, 16 * 15), "label")
@@ -73,7 +70,7 @@ def test_a_model_learns_what_a_scene_shows(collection: Collection) -> None:
     assert sum(losses[-3:]) < sum(losses[:3]) / 2
 
 
-def only_first_band_of_forest(sample: dict[str, Any]) -> dict[str, Any]:
+def dark_where_forest(sample: dict[str, Any]) -> dict[str, Any]:
     """Make scenes differ: the second band of forests is dark."""
     image = sample["image"] / 3000
     image[1] *= sample["label"]
