@@ -1,10 +1,13 @@
 """Results as xarray has them, described as CF and rioxarray do."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 import pyproj
 import xarray as xr
+from numpy.typing import NDArray
 
 from rasteret_assets.errors import ReadError
 from rasteret_assets.geo.grid import Grid
@@ -33,16 +36,38 @@ def to_dataset(cube: Cube, options: ReadOptions, reasons: Reasons | None) -> xr.
             coordinates |= _scales(band, variables[band.name], per_record=per_record)
         if options.masks and band.valid is not None:
             said = {"long_name": f"{band.name} is valid"}
-            variables[f"{band.name}_mask"] = xr.Variable(
+            variables[f"{band.name}_mask"] = _made(
                 _DIMS, band.valid, said, {"grid_mapping": GRID_MAPPING}
             )
     coordinates |= _places(cube.grid)
-    coordinates["time"] = xr.Variable("time", cube.times.astype("datetime64[ns]"))
+    coordinates["time"] = _index("time", cube.times.astype("datetime64[ns]"), {})
     if per_record:
-        coordinates["id"] = xr.Variable("time", np.array(cube.ids, object))
+        coordinates["id"] = _made(("time",), np.array(cube.ids, object))
     dataset = xr.Dataset(variables, coordinates)
     dataset.attrs = {"Conventions": "CF-1.11", **left_out(cube.skipped, cube.lacking, reasons)}
     return dataset
+
+
+def _made(
+    dims: tuple[str, ...],
+    values: NDArray[Any],
+    attributes: Mapping[str, object] | None = None,
+    encoding: Mapping[str, object] | None = None,
+) -> xr.Variable:
+    """Return an array as a variable.
+
+    Without `fastpath`, xarray imports Dask where it is installed, to see that this is no such
+    array: a third of a second in the first read of a process.
+    """
+    return xr.Variable(dims, values, attributes, encoding, fastpath=True)
+
+
+def _index(name: str, values: NDArray[Any], attributes: Mapping[str, object]) -> xr.Variable:
+    """Return a coordinate along the dimension of its name, for the same reason made by pandas."""
+    index: xr.Variable = xr.IndexVariable(  # type: ignore[no-untyped-call]  # xarray's
+        name, pd.Index(values), attributes, fastpath=True
+    )
+    return index
 
 
 def _variable(band: BandPixels, options: ReadOptions) -> xr.Variable:
@@ -52,13 +77,14 @@ def _variable(band: BandPixels, options: ReadOptions) -> xr.Variable:
         attributes["units"] = unit
     if images and images[0].description is not None:
         attributes["long_name"] = images[0].description
-    variable = xr.Variable(_DIMS, band.values, attributes, {"grid_mapping": GRID_MAPPING})
+    values = band.values  # noqa: PD011  # a band's pixels, nothing of pandas
+    variable = _made(_DIMS, values, attributes, {"grid_mapping": GRID_MAPPING})
     if options.floating:
         # as rioxarray does for masked data: nan here, and the number again when written
         if band.nodata is not None and not options.apply_scale:
             variable.encoding["_FillValue"] = band.nodata
     elif band.nodata is not None or band.filled:
-        variable.attrs["_FillValue"] = band.values.dtype.type(band.fill)
+        variable.attrs["_FillValue"] = values.dtype.type(band.fill)
     return variable
 
 
@@ -80,7 +106,7 @@ def _scales(band: BandPixels, variable: xr.Variable, *, per_record: bool) -> dic
         elif numbers and per_record:
             of_all = np.full(len(band.images), neutral)
             of_all[which] = numbers
-            found[f"{band.name}_{name}"] = xr.Variable("time", of_all)
+            found[f"{band.name}_{name}"] = _made(("time",), of_all)
         elif numbers:
             msg = f"{name} of band {band.name!r} differs between records; use apply_scale=True"
             raise ReadError(msg)
@@ -95,7 +121,7 @@ def _places(grid: Grid) -> dict[str, xr.Variable]:
     a, b, c, d, e, f = grid.transform
     mapping["GeoTransform"] = " ".join(repr(float(number)) for number in (c, a, b, f, d, e))
     return {
-        "x": xr.Variable("x", grid.xs(), axes.get("x", {})),
-        "y": xr.Variable("y", grid.ys(), axes.get("y", {})),
-        GRID_MAPPING: xr.Variable((), np.int64(0), mapping),
+        "x": _index("x", grid.xs(), axes.get("x", {})),
+        "y": _index("y", grid.ys(), axes.get("y", {})),
+        GRID_MAPPING: _made((), np.array(0, np.int64), mapping),
     }
