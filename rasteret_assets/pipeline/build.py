@@ -1,7 +1,6 @@
 """The stages in order, in one process: what the Python door does."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retry
@@ -95,10 +94,7 @@ def remap_sources(
     sources = list_sources(spec.sources)
 
     def plan(base: Manifest | None) -> StageUpdate:
-        if base is None or not fresh:
-            return straight_update(spec, sources, base, settings, recent)
-        update = straight_update(spec, sources, None, settings, recent)
-        return replace(update, base_generation=base.generation)
+        return straight_update(spec, sources, base, settings, recent, fresh=fresh)
 
     def check(manifest: Manifest) -> None:
         check_rows(spec, manifest.fragments)

@@ -16,6 +16,7 @@ from rasteret_assets.contract.settings import BuildSettings
 from rasteret_assets.contract.spec import CollectionSpec, digest, expression_digest
 from rasteret_assets.contract.tables import StageBatch
 from rasteret_assets.pipeline.recent import RecentRecords
+from rasteret_assets.pipeline.unreadable import Unreadable
 from rasteret_assets.stages import FactKeeper, IdState, check_source, remap, validate
 from rasteret_assets.storage import (
     Fragment,
@@ -79,8 +80,7 @@ def raw_update(
     def run(pending: "_Work") -> Iterator[StageBatch]:
         return _scanned(spec, by_uri[pending.source], settings, pending)
 
-    update = _update(work, fingerprints(spec).raw, base, run)
-    return replace(update, keep=(*update.keep, *held))
+    return _update(work, fingerprints(spec).raw, base, run, held=tuple(held))
 
 
 def validated_update(spec: CollectionSpec, raw: StageTable, base: Manifest | None) -> StageUpdate:
@@ -112,10 +112,17 @@ def straight_update(
     base: Manifest | None,
     settings: BuildSettings,
     recent: RecentRecords,
+    *,
+    fresh: bool = False,
 ) -> StageUpdate:
     """Return what `remapped_table` becomes, straight from the sources, with no stage between.
 
-    `recent` gets to see the rows as they are made.
+    Parameters
+    ----------
+    recent
+        Gets to see the rows as they are made.
+    fresh
+        Read all of them again.
     """
     work = [_Work.of(source.uri, source.identity) for source in sources]
     by_uri = {source.uri: source for source in sources}
@@ -125,7 +132,7 @@ def straight_update(
         remapped = _remapped(spec, _validated(spec, scanned, pending), settings, pending)
         return recent.watch(pending.source, pending.identity, remapped)
 
-    return _update(work, fingerprints(spec).remapped, base, run)
+    return _update(work, fingerprints(spec).remapped, base, run, fresh=fresh)
 
 
 @dataclass(slots=True)
@@ -159,8 +166,12 @@ def _update(
     fingerprint: str,
     base: Manifest | None,
     run: "Callable[[_Work], Iterator[StageBatch]]",
+    *,
+    held: tuple[Fragment, ...] = (),
+    fresh: bool = False,
 ) -> StageUpdate:
-    known = {} if base is None else {(f.source, f.identity): f for f in base.fragments}
+    before = () if base is None or fresh else base.fragments
+    known = {(f.source, f.identity): f for f in before}
     keep: list[Fragment] = []
     pending: list[_Work] = []
     for item in work:
@@ -169,19 +180,25 @@ def _update(
             keep.append(fragment)
         else:
             pending.append(item)
-    drafts = (
-        FragmentDraft(
-            source=item.source,
-            identity=item.identity,
-            fingerprint=fingerprint,
-            batches=_kept_facts(item, run(item)),
-            facts=item.all_facts,
-        )
-        for item in pending
-    )
+    keep += held
+    unreadable = Unreadable(fingerprint, base, {GEO_FACT: None, SOURCE_ROWS_FACT: 0})
+
+    def drafts() -> Iterator[FragmentDraft]:
+        for item in pending:
+            yield FragmentDraft(
+                source=item.source,
+                identity=item.identity,
+                fingerprint=fingerprint,
+                batches=_kept_facts(item, run(item)),
+                facts=item.all_facts,
+                otherwise=unreadable.stand_in(item.source, item.identity),
+            )
+        if unreadable.errors and not keep and len(unreadable.errors) == len(pending):
+            raise unreadable.errors[0]
+
     return StageUpdate(
         keep=tuple(keep),
-        write=drafts,
+        write=drafts(),
         metadata={},
         base_generation=0 if base is None else base.generation,
     )

@@ -1,6 +1,6 @@
 """A fragment's batches on their way to files."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,6 +14,7 @@ from rasteret_assets.contract.problems import PROBLEMS
 from rasteret_assets.contract.settings import BuildSettings
 from rasteret_assets.contract.spec import digest
 from rasteret_assets.contract.tables import StageBatch
+from rasteret_assets.errors import SourceError
 from rasteret_assets.storage.manifests import Fragment, schema_digest
 from rasteret_assets.storage.objects import token
 from rasteret_assets.storage.writing import ParquetSink
@@ -34,6 +35,9 @@ class FragmentDraft:
     """Taken once, written as they come."""
     facts: Callable[[], Mapping[str, Any]] = _no_facts
     """Asked when all batches have been taken; JSON values."""
+    otherwise: Callable[[SourceError], Sequence["Fragment | FragmentDraft"]] | None = None
+    """Gives what stands for the fragment if the batches end with that error; None passes the
+    error on."""
 
 
 class FragmentFiles:
@@ -67,7 +71,8 @@ class FragmentFiles:
 
     def add(self, batch: StageBatch) -> None:
         """Write the rows of `batch` and its problems."""
-        self._widen(batch.rows.schema)
+        if batch.rows.num_columns:
+            self._widen(batch.rows.schema)
         if batch.problems.num_rows:
             if self._problems_to is None:
                 name = f"{self._stem}.problems.parquet"

@@ -70,6 +70,8 @@ def scan_source(
 
 
 def _open(source: SourceFile, settings: BuildSettings) -> ParquetReader:
+    if source.fault is not None:
+        raise SourceError(source.fault)
     if source.size == 0:
         msg = f"{source.uri}: the file is empty (0 bytes); write it anew or remove it"
         raise SourceError(msg)

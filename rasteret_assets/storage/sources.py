@@ -36,6 +36,8 @@ class SourceFile:
     """Bytes."""
     modified_ns: int | None = None
     """When it last changed, in nanoseconds since 1970; None where storage does not say."""
+    fault: str | None = None
+    """Why it cannot be read, where that is known: named as a file, it is not there."""
 
     def settled(self, before_ns: float) -> bool:
         """Whether it has not changed since `before_ns`, and so is not being written."""
@@ -48,18 +50,23 @@ def list_sources(uris: Sequence[str]) -> tuple[SourceFile, ...]:
     A URI is a file, a folder (every `*.parquet` and `*.geoparquet` below it; names that
     begin with `_` or `.` are passed over) or a glob; local, `s3://` or `gs://`. An
     `http(s)://` URL is one file. A folder of an object store costs one listing request per
-    thousand files, none per file.
+    thousand files, none per file. A URI that names a file which is not there is given with
+    its `fault`, so that the others can be read.
 
     Raises
     ------
     SourceError
-        If a URI names nothing, or storage cannot be asked.
+        If a folder or glob names nothing, or none of the files is there, or storage cannot be
+        asked.
     """
     found: dict[str, SourceFile] = {}
     for uri in uris:
         fs, path = filesystem_of(uri)
         try:
             entries = _entries(fs, path)
+        except FileNotFoundError as error:  # of http
+            found[uri] = _missing(uri, f"{uri}: {error}; check the address and credentials")
+            continue
         except STORE_ERRORS as error:
             msg = f"{uri}: cannot be listed ({_said(error)}); check the address and credentials"
             raise SourceError(msg) from error
@@ -68,10 +75,16 @@ def list_sources(uris: Sequence[str]) -> tuple[SourceFile, ...]:
                 f"{uri}: no such file, and no {' or '.join('*' + s for s in SUFFIXES)} below it; "
                 "check the path, and that the credentials may list it"
             )
-            raise SourceError(msg)
+            if not path.lower().endswith(SUFFIXES) or _MAGIC.search(path):
+                raise SourceError(msg)
+            missing = _missing(url_of(fs, path), msg)
+            found[missing.uri] = missing
         for entry in entries:
             source = _source(url_of(fs, entry.path), entry)
             found[source.uri] = source
+    faults = [source.fault for source in found.values() if source.fault is not None]
+    if faults and len(faults) == len(found):
+        raise SourceError(faults[0])
     return tuple(found[uri] for uri in sorted(found))
 
 
@@ -150,6 +163,10 @@ def _source(uri: str, entry: Entry) -> SourceFile:
         raise SourceError(msg)
     identity = entry.etag or f"{entry.size}-{entry.modified_ns or entry.last_modified or ''}"
     return SourceFile(uri=uri, identity=identity, size=entry.size, modified_ns=entry.modified_ns)
+
+
+def _missing(uri: str, fault: str) -> SourceFile:
+    return SourceFile(uri=uri, identity="missing", size=0, fault=fault)
 
 
 def _said(error: BaseException) -> str:

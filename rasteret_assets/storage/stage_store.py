@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from rasteret_assets.contract.conform import unify
 from rasteret_assets.contract.settings import BuildSettings
-from rasteret_assets.errors import WorkspaceError
+from rasteret_assets.errors import SourceError, WorkspaceError
 from rasteret_assets.storage.commits import Commits
 from rasteret_assets.storage.drafts import FragmentDraft, write_fragment
 from rasteret_assets.storage.listing import list_folder
@@ -168,12 +168,11 @@ class StageStore:
     def _next(self, update: StageUpdate, base: Manifest | None, written: list[str]) -> Manifest:
         schemas = {} if base is None else dict(base.schemas)
         fragments = list(self._adopted(update, schemas))
-        fs, folder = self._commits.place()
         for draft in update.write:
-            made, schema = write_fragment(fs, folder, draft, update.schema, self.settings, written)
-            if schema is not None:
-                schemas[made.schema_id] = schema
-            fragments.append(made)
+            for made, schema in self._made(draft, update.schema, written):
+                if schema is not None:
+                    schemas[made.schema_id] = schema
+                fragments.append(made)
         fragments.sort(key=lambda one: (one.source, one.identity, one.id))
         used = dict.fromkeys(one.schema_id for one in fragments if one.schema_id)
         given = [] if update.schema is None else [update.schema]
@@ -184,6 +183,27 @@ class StageStore:
             schemas={name: schemas[name] for name in used},
             metadata=update.metadata,
         )
+
+    def _made(
+        self, draft: FragmentDraft, schema: pa.Schema | None, written: list[str]
+    ) -> Iterable[tuple[Fragment, pa.Schema | None]]:
+        """Write the fragment, or what stands for it where its source cannot be read."""
+        fs, folder = self._commits.place()
+        before = len(written)
+        try:
+            return [write_fragment(fs, folder, draft, schema, self.settings, written)]
+        except SourceError as error:
+            if draft.otherwise is None:
+                raise
+            remove(fs, written[before:])
+            del written[before:]
+            instead = draft.otherwise(error)
+        return [
+            (one, None)
+            if isinstance(one, Fragment)
+            else write_fragment(fs, folder, one, schema, self.settings, written)
+            for one in instead
+        ]
 
     def _adopted(self, update: StageUpdate, schemas: dict[str, pa.Schema]) -> Iterable[Fragment]:
         """Give the fragments to keep; of those no state has named yet, learn the schema."""

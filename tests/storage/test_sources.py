@@ -96,13 +96,24 @@ def test_the_identity_changes_with_the_content_and_is_the_same_in_every_listing(
     assert list_sources([filled("items/a.parquet")])[0].identity != by_name[0].identity
 
 
-@pytest.mark.parametrize("missing", ["nowhere", "items/nothing.parquet", "items/z*.parquet"])
+@pytest.mark.parametrize("missing", ["nowhere", "items/z*.parquet"])
 def test_a_source_that_is_not_there_is_an_error_naming_it(
     filled: Callable[[str], str], missing: str
 ) -> None:
     with pytest.raises(SourceError, match=r"no such file.*check the path") as caught:
         list_sources([filled("items"), filled(missing)])
     assert missing in str(caught.value)
+
+
+def test_a_file_that_is_not_there_is_told_of_beside_the_others(
+    filled: Callable[[str], str],
+) -> None:
+    found = list_sources([filled("items"), filled("items/nothing.parquet")])
+    (missing,) = set(found) - set(list_sources([filled("items")]))
+    assert missing.uri.endswith("items/nothing.parquet")
+    assert "no such file" in str(missing.fault)
+    with pytest.raises(SourceError, match=r"nothing\.parquet: no such file"):
+        list_sources([filled("items/nothing.parquet")])
 
 
 def test_a_local_name_with_glob_letters_is_taken_as_it_is(tmp_path: Path) -> None:
