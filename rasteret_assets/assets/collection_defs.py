@@ -7,7 +7,12 @@ from rasteret_assets.assets.declared import DeclaredCollection
 from rasteret_assets.assets.drift import drift_defs
 from rasteret_assets.assets.headers import band_headers_asset
 from rasteret_assets.assets.jobs import collection_jobs
-from rasteret_assets.assets.sensors import bands_sensor, retry_schedule, source_sensor
+from rasteret_assets.assets.sensors import (
+    bands_sensor,
+    retry_schedule,
+    source_sensor,
+    update_schedule,
+)
 from rasteret_assets.assets.tables import table_assets
 from rasteret_assets.assets.zipped import collection_asset
 
@@ -21,6 +26,8 @@ def build_collection_defs(declared: DeclaredCollection) -> dg.Definitions:
     assets = table_assets(declared)
     sensors = [source_sensor(declared)]
     schedules = []
+    if declared.update_cron is not None:
+        schedules.append(update_schedule(declared, declared.update_cron))
     if declared.spec.enrich:
         assets.append(band_headers_asset(declared))
         if declared.retry_cron is not None:

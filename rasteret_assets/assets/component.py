@@ -2,35 +2,26 @@
 
 import os
 from pathlib import Path
+from typing import Self
 
 import dagster as dg
-from pydantic import Field
+import pyarrow.compute as pc
+from pydantic import BaseModel
 
+from rasteret_assets.assets.attributes import (
+    NAME,
+    DriftAttributes,
+    LimitAttributes,
+    attribute,
+    located,
+)
 from rasteret_assets.assets.collection_defs import build_collection_defs
-from rasteret_assets.assets.declared import DeclaredCollection, DriftSampling
+from rasteret_assets.assets.declared import CollectionLimits, DeclaredCollection, DriftSampling
 from rasteret_assets.assets.scaffold import CollectionScaffolder
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.errors import ConfigError
 from rasteret_assets.fetch import check_signer
 from rasteret_assets.stages import parse_filter
-
-_DRIFT = DriftSampling()
-
-
-class DriftAttributes(dg.Model, dg.Resolvable):
-    """How files that change on their servers are looked for."""
-
-    cron: str | None = Field(
-        default=_DRIFT.cron,
-        description="When; if not given, only when the job is started by hand.",
-        examples=["0 3 * * *"],
-    )
-    files: int = Field(
-        default=_DRIFT.files, description="Files asked at a time, a HEAD request each."
-    )
-    per_host: int = Field(
-        default=_DRIFT.per_host, description="Of these, requests open at once to one host."
-    )
 
 
 @dg.scaffold_with(CollectionScaffolder)
@@ -43,96 +34,125 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
     must have `workspace`, `enrichment` and `summaries`.
     """
 
-    name: str = Field(
-        description="What the Collection is called: letters, digits, '.', '_' and '-'.",
+    name: str = attribute(
+        "What the Collection is called: letters, digits, '.', '_' and '-'.",
         examples=["sentinel-2"],
+        pattern=NAME,
     )
-    source: str | list[str] = Field(
-        description="Parquet with a row per scene: a file, folder or glob, local (relative paths "
-        "count from the project's folder), s3:// or gs://; or an https:// file; or several.",
+    source: str | list[str] = attribute(
+        "Parquet with a row per scene: a file, folder or glob, local (relative paths count from "
+        "the project's folder), s3:// or gs://; or an https:// file; or several.",
         examples=["s3://bucket/items/", ["a.parquet", "b.parquet"]],
+        minItems=1,
     )
-    filter: str | None = Field(
+    filter: str | None = attribute(
+        "Rows to take, as CQL2 text in the source's column names.",
         default=None,
-        description="Rows to take, as CQL2 text in the source's column names.",
         examples=['"eo:cloud_cover" < 20'],
     )
-    columns: list[str] | None = Field(
-        default=None, description="Source columns to take; all, if not given."
+    columns: list[str] | None = attribute(
+        "Source columns to take; all, if not given.", default=None, minItems=1
     )
-    column_map: dict[str, str] = Field(
-        default_factory=dict,
-        description="The source's column names to id, datetime, geometry, assets.",
+    column_map: dict[str, str] = attribute(
+        "The source's column names to id, datetime, geometry, assets.",
+        default={},
         examples=[{"scene_id": "id", "acquired": "datetime"}],
     )
-    enrich: bool = Field(
-        default=True, description="Whether the headers of the GeoTIFFs are fetched at all."
+    enrich: bool = attribute(
+        "Whether the headers of the GeoTIFFs are fetched at all.", default=True
     )
-    bands: list[str] | None = Field(
+    bands: list[str] | None = attribute(
+        "Asset keys to enrich. Without them every asset that is a GeoTIFF is taken; bands are "
+        "then found by a first run, and enriched by a second.",
         default=None,
-        description="Asset keys to enrich. Without them every asset that is a GeoTIFF is taken; "
-        "bands are then found by a first run, and enriched by a second.",
         examples=[["B04", "B08"]],
+        minItems=1,
+        uniqueItems=True,
     )
-    base_uri: str | None = Field(
-        default=None,
-        description="What relative hrefs resolve against; their table's folder, if not given.",
+    base_uri: str | None = attribute(
+        "What relative hrefs resolve against; their table's folder, if not given.", default=None
     )
-    sign: str | None = Field(
+    sign: str | None = attribute(
+        "Name of the signer that the hrefs need; its package must be installed.",
         default=None,
-        description="Name of the signer that the hrefs need; its package must be installed.",
         examples=["planetary-computer"],
     )
-    description: str | None = Field(default=None, description="Shown in the UI.")
-    owners: list[str] = Field(
-        default_factory=list,
-        description="E-mail addresses, or team:NAME.",
-        examples=[["team:imagery"]],
+    description: str | None = attribute("Shown in the UI.", default=None)
+    owners: list[str] = attribute(
+        "E-mail addresses, or team:NAME.", default=[], examples=[["team:imagery"]]
     )
-    tags: dict[str, str] = Field(
-        default_factory=dict, description="Tags of all the collection's Dagster assets."
-    )
-    pool: str | None = Field(
+    tags: dict[str, str] = attribute("Tags of all the collection's Dagster assets.", default={})
+    pool: str | None = attribute(
+        "Pool that each chunk of enrichment takes a slot of: a server that several collections "
+        "share.",
         default=None,
-        description="Pool that each chunk of enrichment takes a slot of: a server that several "
-        "collections share.",
     )
-    sensor_interval_s: int = Field(
-        default=300, description="Seconds between two looks at the source, once the sensor is on."
+    limits: LimitAttributes | None = attribute(
+        "How its files are fetched, where that differs from the deployment's enrichment resource.",
+        default=None,
+        examples=[{"max_concurrent": 32, "request_timeout_s": 60}],
     )
-    sensor_quiet_s: float = Field(
+    sensor_interval_s: int = attribute(
+        "Seconds between two looks at the source, once the sensor is on.", default=300, minimum=1
+    )
+    sensor_quiet_s: float = attribute(
+        "Seconds for which a file must not have changed before the sensor has it taken, so that "
+        "nothing is taken half written.",
         default=60,
-        description="Seconds for which a file must not have changed before the sensor has it "
-        "taken, so that nothing is taken half written.",
+        minimum=0,
     )
-    retry_cron: str | None = Field(
+    update_cron: str | None = attribute(
+        "When the source is taken in, whether or not it is known to have changed: for sources "
+        "that cannot be watched.",
         default=None,
-        description="When headers that failed are asked for again, if that may help.",
+        examples=["0 4 * * *"],
+    )
+    retry_cron: str | None = attribute(
+        "When headers that failed are asked for again, if that may help.",
+        default=None,
         examples=["0 6 * * *"],
     )
-    drift: DriftAttributes | None = Field(
+    drift: DriftAttributes | None = attribute(
+        "How files that change on their servers are looked for: a sample at a time, on a "
+        "schedule of its own.",
         default=None,
-        description="How files that change on their servers are looked for: a sample at a time, "
-        "on a schedule of its own.",
         examples=[{"cron": "0 3 * * *", "files": 500, "per_host": 8}],
     )
-    max_set_aside: float | None = Field(
+    max_set_aside: float | None = attribute(
+        "Share of the source's rows that may be set aside, 0 to 1; more stop the run.",
         default=None,
-        description="Share of the source's rows that may be set aside, 0 to 1; more stop the run.",
         examples=[0.01],
+        minimum=0,
+        maximum=1,
     )
-    min_coverage: float | None = Field(
+    min_coverage: float | None = attribute(
+        "Share of each band's files whose headers there must be, 0 to 1; fewer stop the run "
+        "before the Collection.",
         default=None,
-        description="Share of each band's files whose headers there must be, 0 to 1; fewer stop "
-        "the run before the Collection.",
         examples=[0.95],
+        minimum=0,
+        maximum=1,
     )
-    fresh_within_h: float | None = Field(
+    fresh_within_h: float | None = attribute(
+        "Hours after which a Collection that was not brought up to date is shown as stale.",
         default=None,
-        description="Hours after which a Collection that was not brought up to date is shown as "
-        "stale.",
         examples=[24],
+        exclusiveMinimum=0,
     )
+
+    @classmethod
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
+        """Return the component that a file declares.
+
+        Raises
+        ------
+        ConfigError
+            If an attribute has a value that cannot be meant; names the file, line and attribute.
+        """
+        component = super().load(attributes, context)
+        with located(context):
+            component.declared(context.project_root)
+        return component
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """Return the definitions of the collection.
@@ -158,8 +178,10 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
             owners=tuple(self.owners),
             tags=self.tags,
             pool=self.pool,
+            limits=CollectionLimits(**({} if self.limits is None else self.limits.model_dump())),
             sensor_interval_s=self.sensor_interval_s,
             sensor_quiet_s=self.sensor_quiet_s,
+            update_cron=self.update_cron,
             retry_cron=self.retry_cron,
             drift=None if self.drift is None else DriftSampling(**self.drift.model_dump()),
             max_set_aside=self.max_set_aside,
@@ -174,18 +196,32 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
                 f"collection {self.name}: bands are those to enrich, but enrich is false; leave "
                 "out one of them"
             )
-            raise ConfigError(msg)
+            raise ConfigError(msg, field="bands")
         return CollectionSpec(
             name=self.name,
             sources=tuple(_absolute(source, project_root) for source in sources),
-            filter_expr=None if self.filter is None else parse_filter(self.filter),
+            filter_expr=None if self.filter is None else _parsed(self.filter),
             columns=None if self.columns is None else tuple(self.columns),
             column_map=self.column_map,
             bands=None if self.bands is None else tuple(self.bands),
             enrich=self.enrich,
             base_uri=self.base_uri,
-            sign=None if self.sign is None else check_signer(self.sign),
+            sign=None if self.sign is None else _known(self.sign),
         )
+
+
+def _parsed(text: str) -> pc.Expression:
+    try:
+        return parse_filter(text)
+    except ConfigError as error:
+        raise ConfigError(str(error), field="filter") from error
+
+
+def _known(signer: str) -> str:
+    try:
+        return check_signer(signer)
+    except ConfigError as error:
+        raise ConfigError(str(error), field="sign") from error
 
 
 def _absolute(source: str, project_root: Path) -> str:

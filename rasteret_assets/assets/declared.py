@@ -1,11 +1,13 @@
 """A collection as it is declared: what it is built from, and what Dagster does about it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final, NoReturn
 
 import dagster as dg
 
 from rasteret_assets.assets.names import band_of, band_partition, identifier
+from rasteret_assets.contract.settings import BuildSettings, FetchSettings, HeaderBudget
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.errors import ConfigError
 
@@ -25,7 +27,75 @@ class DriftSampling:
         for name, value in (("files", self.files), ("per_host", self.per_host)):
             if value < 1:
                 msg = f"drift: {name} is {value}; it must be at least 1"
-                raise ConfigError(msg)
+                raise ConfigError(msg, field="drift")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionLimits:
+    """How a collection's files are fetched, where that differs from the rest of a deployment.
+
+    What is None is as the deployment has it.
+    """
+
+    max_concurrent: int | None = None
+    """Range requests one chunk of work has open at once; never more than the deployment says."""
+    max_per_host: int | None = None
+    """The same to one host; never more than the deployment says."""
+    connect_timeout_s: float | None = None
+    request_timeout_s: float | None = None
+    max_attempts: int | None = None
+    retry_budget_s: float | None = None
+    first_read_bytes: int | None = None
+    first_read_bytes_max: int | None = None
+    requester_pays: bool | None = None
+    chunk_headers: int | None = None
+    budget: Mapping[str, int] = field(default_factory=dict)
+    """Fields of `HeaderBudget`: what one file's header may cost."""
+
+    def __post_init__(self) -> None:
+        unknown = sorted(set(self.budget) - set(HeaderBudget.__slots__))
+        if unknown:
+            msg = f"limits: budget has no {unknown}; it has {sorted(HeaderBudget.__slots__)}"
+            raise ConfigError(msg, field="limits")
+        try:
+            self.fetch_settings(FetchSettings())
+            self.build_settings(BuildSettings())
+        except ConfigError as error:
+            msg = f"limits: {error}"
+            raise ConfigError(msg, field="limits") from error
+
+    def fetch_settings(self, given: FetchSettings) -> FetchSettings:
+        """Return the deployment's settings, as far as they hold for the collection."""
+        own = {name: getattr(self, name) for name in _PATIENCE}
+        capped = {
+            name: getattr(given, name)
+            if getattr(self, name) is None
+            else min(getattr(given, name), getattr(self, name))
+            for name in ("max_concurrent", "max_per_host")
+        }
+        return replace(
+            given,
+            **capped,
+            **{name: value for name, value in own.items() if value is not None},
+            budget=replace(given.budget, **self.budget),
+        )
+
+    def build_settings(self, given: BuildSettings) -> BuildSettings:
+        """Return the deployment's settings with the collection's own size of a chunk."""
+        if self.chunk_headers is None:
+            return given
+        return replace(given, chunk_headers=self.chunk_headers)
+
+
+_PATIENCE: Final = (
+    "connect_timeout_s",
+    "request_timeout_s",
+    "max_attempts",
+    "retry_budget_s",
+    "first_read_bytes",
+    "first_read_bytes_max",
+    "requester_pays",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +107,15 @@ class DeclaredCollection:
     owners: tuple[str, ...] = ()
     """E-mail addresses, or `team:` and a name."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    limits: CollectionLimits = field(default_factory=CollectionLimits)
     pool: str | None = None
     """The pool that a chunk of enrichment takes a slot of: a server several collections share."""
     sensor_interval_s: int = 300
     """Seconds between two looks at the source."""
     sensor_quiet_s: float = 60
     """Seconds for which a file must not have changed before it is taken."""
+    update_cron: str | None = None
+    """When the source is taken in, whatever sensors say; never, if None."""
     retry_cron: str | None = None
     """When headers that failed are asked for again; never, if None."""
     drift: DriftSampling | None = None
@@ -56,30 +129,35 @@ class DeclaredCollection:
     """Hours within which the Collection should have been brought up to date; None: whenever."""
 
     def __post_init__(self) -> None:
-        for field_name in ("max_set_aside", "min_coverage"):
-            share = getattr(self, field_name)
+        for name in ("max_set_aside", "min_coverage"):
+            share = getattr(self, name)
             if share is not None and not 0 <= share <= 1:
-                msg = f"collection {self.name}: {field_name} is {share}; it is a share, 0 to 1"
-                raise ConfigError(msg)
+                self._refuse(name, "it is a share, 0 to 1")
         if self.fresh_within_h is not None and self.fresh_within_h <= 0:
-            msg = f"collection {self.name}: fresh_within_h is {self.fresh_within_h}, not above 0"
-            raise ConfigError(msg)
+            self._refuse("fresh_within_h", "it must be above 0")
         if self.sensor_interval_s < 1:
-            msg = (
-                f"collection {self.spec.name}: sensor_interval_s is {self.sensor_interval_s}; "
-                "it must be at least 1"
-            )
-            raise ConfigError(msg)
+            self._refuse("sensor_interval_s", "it must be at least 1")
         if self.sensor_quiet_s < 0:
-            msg = (
-                f"collection {self.spec.name}: sensor_quiet_s is {self.sensor_quiet_s}; it must "
-                "be at least 0"
-            )
-            raise ConfigError(msg)
+            self._refuse("sensor_quiet_s", "it must be at least 0")
         bands = self.spec.bands or ()
         if repeated := sorted({band for band in bands if bands.count(band) > 1}):
             msg = f"collection {self.spec.name}: bands {repeated} are declared more than once"
-            raise ConfigError(msg)
+            raise ConfigError(msg, field="bands")
+        for name in ("update_cron", "retry_cron"):
+            if getattr(self, name) is not None:
+                self._check_cron(name)
+
+    def _refuse(self, name: str, why: str) -> NoReturn:
+        msg = f"collection {self.name}: {name} is {getattr(self, name)}; {why}"
+        raise ConfigError(msg, field=name)
+
+    def _check_cron(self, name: str) -> None:
+        try:
+            dg.ScheduleDefinition(
+                name="any", job_name="any", cron_schedule=str(getattr(self, name))
+            )
+        except dg.DagsterInvalidDefinitionError:
+            self._refuse(name, "cron has five fields, such as '0 6 * * *'")
 
     @property
     def name(self) -> str:

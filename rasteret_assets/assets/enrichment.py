@@ -1,9 +1,10 @@
 """Enrichment as a run does it: what its ops share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from logging import Logger
 
+from rasteret_assets.assets.declared import CollectionLimits
 from rasteret_assets.assets.outputs import StagePlan
 from rasteret_assets.assets.progress import ProgressLog
 from rasteret_assets.assets.resources import EnrichmentResource
@@ -36,6 +37,7 @@ class Enrichment:
     workspace: Workspace
     resource: EnrichmentResource
     log: Logger
+    limits: CollectionLimits = field(default_factory=CollectionLimits)
 
     def plan(self, bands: Sequence[str]) -> HeaderPlan:
         """Return what `bands` lack now.
@@ -51,7 +53,7 @@ class Enrichment:
             bands,
             retry=self.resource.retry_policy(),
             fresh=self.resource.refetch,
-            settings=self.resource.build_settings(),
+            settings=self.limits.build_settings(self.resource.build_settings()),
         )
         if new := tuple(band for band, base in plan.bases.items() if base is None):
             bands_of(replace(self.spec, bands=new), plan.remapped)
@@ -59,14 +61,14 @@ class Enrichment:
 
     def steps(self, plan: HeaderPlan) -> list[list[Chunk]]:
         """Return the chunks of `plan` in groups, a step each; each chunk is written by itself."""
-        settings = self.resource.build_settings()
+        settings = self.limits.build_settings(self.resource.build_settings())
         size = max(settings.chunk_headers, plan.total // _STEPS)
         return grouped(plan.chunks, replace(settings, chunk_headers=size))
 
     def fetch(self, chunks: Sequence[Chunk]) -> list[ChunkDone]:
         """Bring the headers of `chunks` to the workspace."""
         log = ProgressLog(self.log)
-        fetch = self.resource.fetch_settings()
+        fetch = self.limits.fetch_settings(self.resource.fetch_settings())
         done = enrich(self.spec, self.workspace, chunks, fetch=fetch, report=log)
         log.finished(done)
         return done

@@ -10,6 +10,7 @@ from typing import Any
 
 import dagster as dg
 
+from rasteret_assets.assets.columns import header_columns
 from rasteret_assets.assets.declared import DeclaredCollection, band_partitions
 from rasteret_assets.assets.definition import ONE_RUN, SUMMARIES, WORKSPACE, described
 from rasteret_assets.assets.enrichment import Enrichment
@@ -25,6 +26,7 @@ from rasteret_assets.assets.names import (
 )
 from rasteret_assets.assets.outputs import StagePlan
 from rasteret_assets.assets.resources import EnrichmentResource
+from rasteret_assets.contract.bands import HEADERS as HEADER_TABLE
 from rasteret_assets.pipeline.chunks import Chunk, ChunkDone, header_fingerprint
 
 JsonObject = dict[str, Any]
@@ -118,7 +120,10 @@ def _assemble_op(declared: DeclaredCollection) -> dg.OpDefinition:
         seconds = sum(step["seconds"] for step in done)
         for band, update in made.updates.items():
             context.add_asset_metadata(
-                band_metadata(update.keep, made.done, seconds),
+                {
+                    **band_metadata(band, update.keep, made.done, seconds),
+                    **header_columns(declared.spec, HEADER_TABLE),
+                },
                 asset_key=stage_key(declared.name, HEADERS),
                 partition_key=band_partition(band),
             )
@@ -138,4 +143,5 @@ def _enrichment(
         workspace=workspace.workspace(),
         resource=enrichment,
         log=context.log,
+        limits=declared.limits,
     )

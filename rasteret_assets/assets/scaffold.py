@@ -45,6 +45,9 @@ attributes:
   # Seconds for which a file must not have changed before the sensor has it taken.
   # sensor_quiet_s: 60
 
+  # When the source is taken in, for sources that cannot be watched. Switch the schedule on too.
+  # update_cron: "0 4 * * *"
+
   # When headers that failed are asked for again, if that may help. Switch the schedule on too.
   # retry_cron: "0 6 * * *"
 
@@ -62,6 +65,9 @@ attributes:
 
   # A server that several collections share: each chunk of work takes a slot of this pool.
   # pool: archive_example_org
+
+  # How its files are fetched, where that differs from the deployment's enrichment resource.
+  # limits: {{max_concurrent: 32, request_timeout_s: 60, budget: {{requests: 12}}}}
 
   # description: Scenes of ...
   # owners: [team:imagery]

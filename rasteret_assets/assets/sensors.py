@@ -5,8 +5,8 @@ import dagster as dg
 from rasteret_assets.assets.declared import DeclaredCollection, known_bands
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.jobs import FETCH, UPDATE, range_tags
-from rasteret_assets.assets.metadata import header_problems
 from rasteret_assets.assets.names import HEADERS, RAW, REMAPPED, op_name, stage_key
+from rasteret_assets.assets.problems import header_problems
 from rasteret_assets.assets.watching import (
     TAG,
     SourceChange,
@@ -93,6 +93,23 @@ def bands_sensor(declared: DeclaredCollection) -> dg.SensorDefinition:
         return dg.RunRequest(run_key=f"{spec.name}:{asset_event.run_id}", tags=range_tags(found))
 
     return bands
+
+
+def update_schedule(declared: DeclaredCollection, cron: str) -> dg.ScheduleDefinition:
+    """Return the schedule that takes in the source, whether or not it is known to have changed."""
+    spec = declared.spec
+
+    @dg.schedule(
+        name=op_name(spec.name, "update_schedule"),
+        cron_schedule=cron,
+        job_name=op_name(spec.name, UPDATE),
+        description="Take in the source as it is, for sources that cannot be watched.",
+    )
+    def update(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        del context
+        return dg.RunRequest(tags=range_tags(spec.bands or ()))
+
+    return update
 
 
 def retry_schedule(declared: DeclaredCollection, cron: str) -> dg.ScheduleDefinition:

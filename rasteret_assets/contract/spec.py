@@ -28,7 +28,7 @@ def check_name(name: str) -> str:
             f"collection name {name!r}: use letters, digits, '.', '_' and '-', beginning with a "
             "letter or digit, at most 128"
         )
-        raise ConfigError(msg)
+        raise ConfigError(msg, field="name")
     return name
 
 
@@ -76,14 +76,14 @@ class CollectionSpec:
         check_name(self.name)
         if not self.sources:
             msg = f"collection {self.name}: no source given; name at least one Parquet file"
-            raise ConfigError(msg)
+            raise ConfigError(msg, field="source")
         if self.bands is not None and not self.bands:
             msg = f"collection {self.name}: bands is empty; leave it out to take every GeoTIFF"
-            raise ConfigError(msg)
+            raise ConfigError(msg, field="bands")
         targets = list(self.column_map.values())
         if repeated := {name for name in targets if targets.count(name) > 1}:
             msg = f"collection {self.name}: column_map names {sorted(repeated)} more than once"
-            raise ConfigError(msg)
+            raise ConfigError(msg, field="column_map")
 
     def described(self) -> dict[str, object]:
         """Return the arguments as JSON values, for manifests and for telling differences."""
