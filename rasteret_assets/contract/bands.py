@@ -29,6 +29,7 @@ _LEVEL_FIELDS: Final = [
     pa.field("ycbcr_subsampling", pa.list_(pa.int32())),
     pa.field("jpeg_tables", pa.binary()),
     pa.field("lerc_parameters", pa.list_(pa.int32())),
+    pa.field("t4_options", pa.list_(pa.int32())),
     pa.field("tile_offsets", _OFFSETS),
     pa.field("tile_byte_counts", _OFFSETS),
 ]
@@ -87,6 +88,7 @@ BAND_METADATA: Final = pa.struct(
         pa.field("ycbcr_subsampling", pa.list_(pa.int32())),
         pa.field("jpeg_tables", pa.binary()),
         pa.field("lerc_parameters", pa.list_(pa.int32())),
+        pa.field("t4_options", pa.list_(pa.int32())),
         pa.field("structural_metadata", pa.string()),
         pa.field("gdal_metadata", pa.string()),
         pa.field("mask", MASK),

@@ -7,13 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rasteret_assets.errors import ProblemCode, TiffError
+from rasteret_assets.tiff.decode_by_gdal import decode_by_gdal, is_old_lzw
 from rasteret_assets.tiff.decode_codecs import (
     StoredTile,
     corrupt,
     decode_pixels,
     unpack_stream,
 )
-from rasteret_assets.tiff.decode_format import JPEG, NONE, PIXEL_CODECS, TileFormat
+from rasteret_assets.tiff.decode_format import CCITT, JPEG, NONE, PIXEL_CODECS, TileFormat
 from rasteret_assets.tiff.decode_samples import row_bytes, samples_of
 
 _REVERSED_BITS: Final = 2
@@ -63,7 +64,9 @@ def decode_tile(
         return filled if sample is not None else np.broadcast_to(filled, (form.samples, *shape))
     if form.fill_order == _REVERSED_BITS and form.compression != JPEG:
         data = bytes(imagecodecs.bitorder_decode(bytes(data)))
-    if form.compression in PIXEL_CODECS:
+    if form.compression in CCITT or is_old_lzw(data, form):
+        pixels = decode_by_gdal(data, form, stored)[:rows]
+    elif form.compression in PIXEL_CODECS:
         pixels = decode_pixels(bytes(data), form, stored)[:rows]
     else:
         pixels = samples_of(_packed_rows(data, form, rows), form, rows)

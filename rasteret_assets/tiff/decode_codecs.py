@@ -67,9 +67,6 @@ def unpack_stream(data: StoredTile, codec: int, room: int, needed: int | None = 
     """
     if codec == NONE:
         return np.frombuffer(data, np.uint8)[:room]
-    if codec == LZW and data[:1] == b"\x00" and data[1:2] and data[1] & 1:
-        # bits packed the other way round, written before 1990 (libtiff: LZW_COMPAT)
-        raise TiffError(ProblemCode.UNSUPPORTED, "compression 5 is LZW of the old style")
     decode, name = _STREAMS[codec]
     partly = room >= _PART_BYTES and needed is not None and needed <= _PART * room
     try:

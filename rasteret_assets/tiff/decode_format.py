@@ -23,11 +23,11 @@ WEBP: Final = 50001
 JPEG_XL: Final = 50002
 JPEG_XL_1_7: Final = 52546
 
+CCITT: Final = frozenset({2, 3, 4, 32771})
+"""Run lengths, faxes of Group 3 and 4, and run lengths by words."""
+
 CODEC_NAMES: Final = {
-    2: "CCITT RLE",
-    3: "CCITT Group 3 fax",
-    4: "CCITT Group 4 fax",
-    6: "old-style JPEG",
+    6: "old-style JPEG, whose tables lie outside its tiles",
     34676: "SGI LogLuv",
     34677: "SGI LogLuv 24",
 }
@@ -37,7 +37,7 @@ PREDICTED: Final = frozenset({LZW, DEFLATE, DEFLATE_OLD, LZMA, ZSTD})
 """Codecs that heed the Predictor tag; libtiff ignores it with any other."""
 PIXEL_CODECS: Final = frozenset({JPEG, JPEG2000, LERC, WEBP, JPEG_XL, JPEG_XL_1_7})
 """Codecs that give pixels; the others give a stream of packed rows."""
-DECODABLE: Final = PREDICTED | PIXEL_CODECS | {NONE, PACKBITS}
+DECODABLE: Final = PREDICTED | PIXEL_CODECS | CCITT | {NONE, PACKBITS}
 
 YCBCR: Final = 6
 CONVERTED: Final = frozenset({YCBCR, 8, 9, 10, 32844, 32845})
@@ -80,6 +80,7 @@ class LevelFacts(TypedDict):
     fill_order: int | None
     jpeg_tables: bytes | None
     lerc_parameters: Sequence[int] | None
+    t4_options: Sequence[int] | None
 
 
 def sample_dtype(sample_format: int, bits: int) -> np.dtype[np.generic]:
@@ -137,6 +138,8 @@ class TileFormat:
     jpeg_tables: bytes | None = None
     lerc_codec: int = NONE
     """What the LERC blob is wrapped in: nothing, deflate or zstd."""
+    t4_options: int = 0
+    """How faxes of Group 3 are coded (TIFF 6.0, section 11)."""
     fill: complex = 0
     """Value of every sample of a tile that is not stored."""
     dtype: np.dtype[np.generic] = field(init=False)
@@ -208,6 +211,7 @@ def tile_format(
         fill_order=level["fill_order"] or 1,
         jpeg_tables=level["jpeg_tables"],
         lerc_codec=lerc_codec,
+        t4_options=(level["t4_options"] or (0,))[0],
         fill=fill,
     )
 

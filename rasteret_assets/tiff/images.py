@@ -70,6 +70,7 @@ class Storage:
     ycbcr_subsampling: tuple[int, ...] | None
     jpeg_tables: bytes | None
     lerc_parameters: tuple[int, ...] | None
+    t4_options: tuple[int, ...] | None
     image_bytes: int
     """Decoded bytes of the image."""
     tile_bytes: int
@@ -154,6 +155,7 @@ def storage_of(byte_order: str, scalars: Scalars, values: tuple[Value, ...]) -> 
         ycbcr_subsampling=given.get(tags.YCBCR_SUBSAMPLING),
         jpeg_tables=next((v.data for v in values if v.tag == tags.JPEG_TABLES), None),
         lerc_parameters=given.get(tags.LERC_PARAMETERS),
+        t4_options=given.get(tags.T4_OPTIONS),
         image_bytes=scalars.width * scalars.height * samples * bits // 8,
         tile_bytes=(grid.tile_width * grid.tile_height * (samples // grid.planes) * -(-bits // 8)),
     )

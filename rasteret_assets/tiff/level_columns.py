@@ -28,6 +28,7 @@ _STORAGE_FIELDS: Final[dict[str, str]] = {
     "ycbcr_subsampling": "ycbcr_subsampling",
     "jpeg_tables": "jpeg_tables",
     "lerc_parameters": "lerc_parameters",
+    "t4_options": "t4_options",
 }
 """Fields of the contract's `MASK` and `OVERVIEW`, and the attribute of `Storage` in each."""
 

@@ -17,6 +17,7 @@ SAMPLES_PER_PIXEL: Final = 277
 ROWS_PER_STRIP: Final = 278
 STRIP_BYTE_COUNTS: Final = 279
 PLANAR_CONFIGURATION: Final = 284
+T4_OPTIONS: Final = 292
 PREDICTOR: Final = 317
 COLOR_MAP: Final = 320
 TILE_WIDTH: Final = 322
@@ -68,6 +69,7 @@ STORAGE_ARRAYS: Final = (
     JPEG_TABLES,
     YCBCR_SUBSAMPLING,
     LERC_PARAMETERS,
+    T4_OPTIONS,
 )
 """Tags of more than one number that every image has of its own."""
 

@@ -34,6 +34,7 @@ def facts_of(page: tifffile.TiffPage) -> LevelFacts:
         "fill_order": tag(266, 1),
         "jpeg_tables": tag(347),
         "lerc_parameters": tag(50674),
+        "t4_options": None if tag(292) is None else (tag(292),),
     }
 
 

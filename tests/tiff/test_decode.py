@@ -25,7 +25,6 @@ from tests.tiff.stored_image import (
     mask_page,
 )
 
-UNDECODABLE: Final = {"ccittfax3", "ccittfax4", "ccittrle"}
 DAMAGED_INDEX: Final = {"node-gdal-async__truncated.tif"}
 """Ends within its tile offsets, so no tile can be asked for."""
 WHOLE_PIXELS_MAX: Final = 100_000_000
@@ -127,9 +126,7 @@ def oracle(
     return (pixels if page.planarconfig == 2 else np.moveaxis(pixels, -1, 0)), None
 
 
-@pytest.mark.parametrize(
-    "flavour", [f for f in FLAVOURS if f.name not in UNDECODABLE], ids=lambda f: f.name
-)
+@pytest.mark.parametrize("flavour", FLAVOURS, ids=lambda f: f.name)
 def test_every_flavour_decodes_to_the_oracles_pixels(flavour: Flavour, tmp_path: Path) -> None:
     path = write_flavour(flavour, tmp_path)
     with tifffile.TiffFile(path) as file:
@@ -154,14 +151,6 @@ def test_every_mask_is_gdals_dataset_mask(flavour: Flavour, tmp_path: Path) -> N
         page = mask_page(file)
         assert page is not None
         assert np.array_equal(decoded_mask(path, page), expected)
-
-
-@pytest.mark.parametrize("name", sorted(UNDECODABLE))
-def test_a_codec_that_is_not_there_is_named(name: str, tmp_path: Path) -> None:
-    path = write_flavour(next(f for f in FLAVOURS if f.name == name), tmp_path)
-    with tifffile.TiffFile(path) as file, pytest.raises(TiffError, match="CCITT") as caught:
-        decoded_image(path, main_page(file))
-    assert caught.value.code is ProblemCode.UNSUPPORTED
 
 
 CUT: Final = [

@@ -173,11 +173,6 @@ def test_what_cannot_be_decoded_is_named(changes: dict[str, int], named: str) ->
     assert caught.value.code is ProblemCode.UNSUPPORTED
 
 
-def test_lzw_of_the_old_style_is_named() -> None:
-    with pytest.raises(TiffError, match="old style"):
-        decode_tile(b"\x00\x01\x02", form(compression=5))
-
-
 @pytest.mark.parametrize(
     ("nodata", "dtype", "expected"),
     [
