@@ -1,7 +1,8 @@
 """Where the steps of a run take place: `RASTERET_ASSETS_EXECUTOR`, each a module here.
 
 `local` (if it says nothing): in the run's own process, or in several of the same machine.
-`celery`: on Celery workers. Any other of Dagster's executors is a module with an `EXECUTOR`.
+`celery`: on Celery workers. `kubernetes`: in a pod for each step. Any other of Dagster's executors
+is a module with an `EXECUTOR`.
 """
 
 import os
@@ -10,7 +11,7 @@ from importlib import import_module
 import dagster as dg
 
 VARIABLE = "RASTERET_ASSETS_EXECUTOR"
-EXECUTORS = ("local", "celery")
+EXECUTORS = ("local", "celery", "kubernetes")
 
 
 def executor() -> dg.ExecutorDefinition:

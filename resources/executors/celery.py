@@ -1,7 +1,7 @@
 """Celery workers: `pip install dagster-celery`, of the minor version that goes with dagster.
 
 `RASTERET_ASSETS_CELERY` names the YAML file that the workers are started with, too, so that
-both sides agree on broker and backend:
+both sides agree; deploy/celery.yaml is such a file, with Redis named in the environment:
 
     dagster-celery worker start -A dagster_celery.app -y celery.yaml
 
