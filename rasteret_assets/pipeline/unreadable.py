@@ -13,6 +13,8 @@ from rasteret_assets.stages import FactKeeper
 from rasteret_assets.storage import Fragment, FragmentDraft, Manifest
 
 _DETAIL_FACT: Final = "unreadable"
+_MARK: Final = " unreadable"
+"""Ends the identity of what stands for a problem, in every stage."""
 _KEPT: Final = "; its rows are those of the last time it could be read"
 
 
@@ -45,13 +47,16 @@ class Unreadable:
         def fragments(error: SourceError) -> list[Fragment | FragmentDraft]:
             self.errors.append(error)
             known = [one for one in self._base if one.source == source]
-            good = [one for one in known if one.fingerprint == self._fingerprint]
+            good = [one for one in known if self._is_good(one)]
             detail = f"{error}{_KEPT if good else ''}"
             told = (one for one in known if one.facts.get(_DETAIL_FACT) == detail)
             same = next((one for one in told if one.fingerprint == self._of_problem), None)
             return [*good, same or self._problem(source, identity, detail)]
 
         return fragments
+
+    def _is_good(self, one: Fragment) -> bool:
+        return one.fingerprint == self._fingerprint and not one.identity.endswith(_MARK)
 
     def _problem(self, source: str, identity: str, detail: str) -> FragmentDraft:
         """Return a fragment without rows; never that of the file, once it can be read."""
@@ -66,7 +71,7 @@ class Unreadable:
         keeper.add(batch)
         return FragmentDraft(
             source=source,
-            identity=f"{identity} unreadable",
+            identity=identity + _MARK,
             fingerprint=self._of_problem,
             batches=[batch],
             facts=lambda: {**keeper.facts(), **self._facts, _DETAIL_FACT: detail},
