@@ -9,9 +9,9 @@ from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.contract.tables import Progress, Report
 from rasteret_assets.errors import ConfigError
 from rasteret_assets.fetch import HeaderFetcher, HrefSigner, signer_of
+from rasteret_assets.fetch.collector import seldom_collected
 from rasteret_assets.locations import locate
 from rasteret_assets.pipeline.chunks import Chunk, ChunkDone, HeaderPlan, plan_headers
-from rasteret_assets.pipeline.collector import seldom_collected
 from rasteret_assets.pipeline.headers import ChunkContext, fetch_chunk
 from rasteret_assets.pipeline.known import Known
 from rasteret_assets.pipeline.stale import StaleHeaders

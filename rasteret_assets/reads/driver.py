@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from rasteret_assets.errors import FetchError, ProblemCode, ProblemError
 from rasteret_assets.fetch import run
+from rasteret_assets.fetch.collector import seldom_collected
 from rasteret_assets.reads.drift import reindexed
 from rasteret_assets.reads.headers import BandImage
 from rasteret_assets.reads.options import ReadOptions
@@ -68,7 +69,8 @@ def read_records(
     FetchError, TiffError
         If a file cannot be read or has changed, unless the options say to skip its record.
     """
-    return run(_Driver(records, work, options, access).read())
+    with seldom_collected():
+        return run(_Driver(records, work, options, access).read())
 
 
 class _Driver:

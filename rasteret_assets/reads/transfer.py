@@ -143,13 +143,18 @@ class Transfer:
             if len(body.data) < stop - start:
                 detail = f"tiles lie up to byte {stop}, the file ends at {start + len(body.data)}"
                 raise FetchError(ProblemCode.TRUNCATED, detail)
-            loop = asyncio.get_running_loop()
-            await asyncio.gather(
-                *(
-                    loop.run_in_executor(self.threads, _decode, part, body.data, start)
-                    for part in _parts(tiles)
-                )
-            )
+            await self._decoded(tiles, body.data, start)
+
+    async def _decoded(self, tiles: list[Tile], data: bytes, start: int) -> None:
+        """Return once threads have decoded `tiles`, whose bytes begin at `start` of the file."""
+        loop = asyncio.get_running_loop()
+        parts = [
+            loop.run_in_executor(self.threads, _decode, part, data, start) for part in _parts(tiles)
+        ]
+        if len(parts) == 1:  # most often, and cheaper
+            await parts[0]
+        else:
+            await asyncio.gather(*parts)
 
 
 def _parts(tiles: Sequence[Tile]) -> list[list[Tile]]:

@@ -1,4 +1,4 @@
-"""Python's garbage collector, kept from walking over every header again and again."""
+"""Python's garbage collector, kept from walking over what is under way again and again."""
 
 import gc
 import threading
@@ -8,7 +8,8 @@ from typing import Final
 
 _THRESHOLDS: Final = (100_000, 20, 100)
 """Objects made between collections. At the default of 700 the collector took a quarter of the
-time per header: thousands of them are alive at once, and none is garbage."""
+time per header, and an eighth of that of sampled points: thousands of them are alive at once, and
+none is garbage."""
 
 _lock = threading.Lock()
 _before: list[tuple[int, int, int]] = []
