@@ -79,7 +79,7 @@ def to_torchgeo_dataset(  # noqa: PLR0913  # a public door owes its callers name
     records = SharedRecords(table, both)
     images = [images_of_band(headers, records.crs) for headers in records.headers]
     grid = common_grid(images, image_options)
-    index = _index(table, images, grid.crs)
+    index = _index(table, records.times, images, grid.crs)
     labels = None
     if label_column is not None:
         if label_column not in table.schema.names:
@@ -111,16 +111,21 @@ def to_torchgeo_dataset(  # noqa: PLR0913  # a public door owes its callers name
     )
 
 
-def _index(table: pa.Table, images: Sequence[Images], crs: str) -> geopandas.GeoDataFrame:
-    """Return what TorchGeo's samplers look at: a row for each record with an image."""
+def _index(
+    table: pa.Table, times: NDArray[np.datetime64], images: Sequence[Images], crs: str
+) -> geopandas.GeoDataFrame:
+    """Return what TorchGeo's samplers look at: a row for each record with an image, by time."""
     boxes = boxes_in(images, crs)
-    rows = np.flatnonzero(~np.isnan(boxes[:, 0]))
+    rows = np.argsort(times, kind="stable")
+    rows = rows[~np.isnan(boxes[rows, 0])]
     if not len(rows):
         msg = f"none of {len(table)} records has images of all bands in one place"
         raise ReadError(msg)
-    times = _intervals(table.take(pa.array(rows)))
+    intervals = _intervals(table.take(pa.array(rows)))
     data = {"id": table["id"].take(pa.array(rows)).to_numpy(), "row": rows}
-    return geopandas.GeoDataFrame(data, index=times, geometry=shapely.box(*boxes[rows].T), crs=crs)
+    return geopandas.GeoDataFrame(
+        data, index=intervals, geometry=shapely.box(*boxes[rows].T), crs=crs
+    )
 
 
 def _intervals(table: pa.Table) -> pd.IntervalIndex:
