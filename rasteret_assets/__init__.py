@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rasteret_assets.api import as_collection, build_from_table, load, merge
-    from rasteret_assets.assets import RecordTableCollection
+    from rasteret_assets.assets import RecordTableCollection, with_default_resources
     from rasteret_assets.collection import Collection
     from rasteret_assets.contract.settings import BuildSettings, FetchSettings, HeaderBudget
     from rasteret_assets.fetch import HrefSigner, Signature
@@ -27,6 +27,7 @@ _HOMES = {
     "build_from_table": "rasteret_assets.api",
     "load": "rasteret_assets.api",
     "merge": "rasteret_assets.api",
+    "with_default_resources": "rasteret_assets.assets",
 }
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "build_from_table",
     "load",
     "merge",
+    "with_default_resources",
 ]
 
 

@@ -3,6 +3,7 @@
 from rasteret_assets.assets.collection_defs import build_collection_defs
 from rasteret_assets.assets.component import RecordTableCollection
 from rasteret_assets.assets.declared import DeclaredCollection
+from rasteret_assets.assets.defaults import with_default_resources
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.resources import EnrichmentResource
 
@@ -12,4 +13,5 @@ __all__ = [
     "RecordTableCollection",
     "WorkspaceIOManager",
     "build_collection_defs",
+    "with_default_resources",
 ]
