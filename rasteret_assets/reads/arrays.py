@@ -10,7 +10,7 @@ import pyarrow as pa
 import xarray as xr
 from numpy.typing import NDArray
 
-from rasteret_assets.errors import ConfigError
+from rasteret_assets.errors import ConfigError, ReadError
 from rasteret_assets.geo.crs import LONLAT
 from rasteret_assets.reads.areas import Area, AreaLike, area_of
 from rasteret_assets.reads.cube import Cube
@@ -59,6 +59,10 @@ def get_xarray(
         Whether to give floats with nan for invalid pixels.
     masks
         Whether to add a boolean `{band}_mask`, True where valid.
+    colors
+        Whether to add the colours that a palette gives the band's indices, as `{band}_rgba`:
+        uint8 of (time, color, y, x), where `color` is red, green, blue, alpha, and alpha is 0
+        where pixels are invalid.
     mosaic
         Makes one image of several records, ordered by time: the "first" or "last" valid
         pixel, their "median" (floats), or a function of values and validity, both (record, y,
@@ -125,6 +129,9 @@ def get_numpy(
     `numpy.ma.MaskedArray` that masks what is not valid.
     """
     access = access or Access()
+    if arguments.get("colors"):
+        msg = "get_numpy gives the bands' numbers alone; for colors use get_xarray"
+        raise ReadError(msg)
     cube, options = _read(table, bands, geometries, geometry_crs, access, arguments)
     values = np.stack([band.values for band in cube.bands], axis=1)
     if not options.masks:

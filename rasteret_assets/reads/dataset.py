@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rasteret_assets.errors import ReadError
 from rasteret_assets.geo.grid import Grid
+from rasteret_assets.reads.colors import COLOR, COMPONENTS, colored
 from rasteret_assets.reads.cube import BandPixels, Cube
 from rasteret_assets.reads.left_out import Reasons, left_out
 from rasteret_assets.reads.options import ReadOptions
@@ -39,6 +40,9 @@ def to_dataset(cube: Cube, options: ReadOptions, reasons: Reasons | None) -> xr.
             variables[f"{band.name}_mask"] = _made(
                 _DIMS, band.valid, said, {"grid_mapping": GRID_MAPPING}
             )
+    if options.colors:
+        variables |= _colors(cube, variables, per_record=per_record)
+        coordinates[COLOR] = xr.Variable(COLOR, list(COMPONENTS))
     coordinates |= _places(cube.grid)
     coordinates["time"] = _index("time", cube.times.astype("datetime64[ns]"), {})
     if per_record:
@@ -86,6 +90,23 @@ def _variable(band: BandPixels, options: ReadOptions) -> xr.Variable:
     elif band.nodata is not None or band.filled:
         variable.attrs["_FillValue"] = values.dtype.type(band.fill)
     return variable
+
+
+def _colors(
+    cube: Cube, variables: Mapping[str, xr.Variable], *, per_record: bool
+) -> dict[str, xr.Variable]:
+    """Return a variable for each band that has a palette."""
+    found = {}
+    for band in cube.bands:
+        made = colored(band, variables[band.name], per_record=per_record)
+        if made is not None:
+            made.attrs["long_name"] = f"colours of {band.name}"
+            made.encoding["grid_mapping"] = GRID_MAPPING
+            found[f"{band.name}_rgba"] = made
+    if not found:
+        msg = f"none of the bands {[band.name for band in cube.bands]} has a palette; leave colors"
+        raise ReadError(msg)
+    return found
 
 
 def _common(values: list[str | None]) -> str | None:

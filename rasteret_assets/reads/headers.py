@@ -167,6 +167,12 @@ class BandImage:
         return self._row
 
     @property
+    def palette(self) -> list[int] | None:
+        """All reds, all greens, all blues of its colours; None if it has none."""
+        palette: list[int] | None = self._value("palette")
+        return palette
+
+    @property
     def has_mask(self) -> bool:
         """Whether the file has a mask for this image."""
         return self._headers.masks.is_there(self._row)

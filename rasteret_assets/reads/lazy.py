@@ -148,7 +148,8 @@ class _Group:
         if options.mosaic is not None and not options.ranks:
             dtype = combined_type(dtype, options.mosaic)
             fill = np.nan if dtype.kind in "fc" else fill
-        valid = self._array(tasks, valid_name(place), np.dtype(bool)) if options.masks else None
+        asked = options.masks or options.colors
+        valid = self._array(tasks, valid_name(place), np.dtype(bool)) if asked else None
         return BandPixels(
             name=self._plan.bands[at],
             values=self._array(tasks, values_name(place), dtype),

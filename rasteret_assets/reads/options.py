@@ -41,6 +41,7 @@ class ReadArguments(TypedDict, total=False):
     resampling: str
     masked: bool
     masks: bool
+    colors: bool
     mosaic: Mosaic | None
     mosaic_by: Period | None
     overview: int | None
@@ -61,6 +62,7 @@ class ReadOptions:
     resampling: str = "nearest"
     masked: bool = False
     masks: bool = False
+    colors: bool = False
     mosaic: Mosaic | None = None
     mosaic_by: Period | None = None
     overview: int | None = None
@@ -81,12 +83,25 @@ class ReadOptions:
             if self.mosaic is None:
                 msg = "mosaic_by says what to combine, but mosaic does not say how; give both"
                 raise ReadError(msg)
+        if self.colors:
+            self._check_colors()
         if self.overview is not None and self.overview < 0:
             msg = f"overview is {self.overview}; 0 is full size, 1 the first overview"
             raise ReadError(msg)
         if self.resolution is not None and not all(0 < size < np.inf for size in self.resolution):
             msg = f"resolution is {self.resolution}; give positive sizes in units of the CRS"
             raise ReadError(msg)
+
+    def _check_colors(self) -> None:
+        """Check that numbers stay indices of palettes."""
+        for name, value, allowed in (
+            ("resampling", self.resampling, ("nearest", "mode")),
+            ("mosaic", self.mosaic, (None, "first", "last")),
+            ("apply_scale", self.apply_scale, (False,)),
+        ):
+            if value not in allowed:
+                msg = f"colors of palettes need {name} to be one of {allowed}, not {value!r}"
+                raise ReadError(msg)
 
     @property
     def period(self) -> str | None:
@@ -106,7 +121,7 @@ class ReadOptions:
     @property
     def wants_valid(self) -> bool:
         """Whether each image's validity is needed, beyond filling what is invalid."""
-        return self.floating or self.masks or self.mosaic is not None
+        return self.floating or self.masks or self.colors or self.mosaic is not None
 
 
 def options_of(arguments: ReadArguments) -> ReadOptions:
