@@ -62,6 +62,48 @@ def parse_geo(text: str | None, source: str) -> GeoMetadata | None:
     return value
 
 
+def with_logical_types(
+    text: str | None, columns: Mapping[str, str], footer: Mapping[bytes, bytes]
+) -> str | None:
+    """Return the `geo` key, with what only the Parquet types of columns say added to it.
+
+    GeoParquet 2.0 writes geometry as Parquet's GEOMETRY, whose CRS may be all there is.
+
+    Parameters
+    ----------
+    text
+        The footer's `geo` key; None where there is none. One that is no JSON is given back.
+    columns
+        Names of GEOMETRY and GEOGRAPHY columns, and their CRS as Parquet has it: empty for
+        OGC:CRS84, PROJJSON, `projjson:` and a key of the footer, `srid:` and a number, or any
+        other text.
+    footer
+        Key-value metadata of the file.
+    """
+    try:
+        said = {} if text is None else json.loads(text)
+    except ValueError:
+        return text
+    known = said.get("columns", {}) if isinstance(said, dict) else None
+    if not columns or not isinstance(known, dict):
+        return text
+    told = {
+        name: {"encoding": "WKB", **({"crs": _spelled_out(crs, footer)} if crs else {})}
+        for name, crs in columns.items()
+    }
+    for name, column in known.items():
+        told[name] = {**told.get(name, {}), **column} if isinstance(column, dict) else column
+    return json.dumps({**said, "columns": told}, sort_keys=True)
+
+
+def _spelled_out(crs: str, footer: Mapping[bytes, bytes]) -> str:
+    """Return a CRS of Parquet's as a text that PROJ reads (Parquet, logical types, GEOMETRY)."""
+    kind, colon, rest = crs.partition(":")
+    if colon and kind == "projjson":
+        return footer.get(rest.encode(), b"").decode() or crs
+    return f"EPSG:{rest}" if colon and kind == "srid" and rest.isdigit() else crs
+
+
 def storage_of(field: pa.Field) -> pa.DataType:
     """Return the type of the field's values, whether its extension type is registered or not."""
     extension = isinstance(field.type, pa.BaseExtensionType)
@@ -110,7 +152,7 @@ def geometry_form(field: pa.Field, geo: GeoMetadata | None) -> GeometryForm:
 
 def _text(crs: object) -> str | None:
     if crs is None or isinstance(crs, str):
-        return crs or None
+        return _spelled_out(crs, {}) if crs else None
     return json.dumps(crs, sort_keys=True)
 
 

@@ -1,5 +1,6 @@
 """Parquet files read by row group and column, in pieces of bounded size."""
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -17,6 +18,7 @@ _PIECE_ROWS: Final = 4096
 dictionaries hide how much longer they get; few rows at a time keep that harmless."""
 _BUFFER_BYTES: Final = 256 << 10
 """What is read at once of one column where a row group is not fetched whole."""
+_GEOMETRIES: Final = ("GEOMETRY", "GEOGRAPHY")
 
 
 class ParquetReader:
@@ -61,6 +63,16 @@ class ParquetReader:
         self.starts = np.cumsum([0] + [group.num_rows for group in groups], dtype=np.int64)
         """Row numbers: group `i` holds rows `starts[i]` to `starts[i + 1]`."""
         self._leaves = _leaves_by_column(self.schema)
+
+    @property
+    def geometry_columns(self) -> dict[str, str]:
+        """Columns of the types GEOMETRY and GEOGRAPHY, with their CRS as Parquet has it."""
+        leaves = (self.metadata.schema.column(i) for i in range(self.metadata.num_columns))
+        return {
+            leaf.path: json.loads(leaf.logical_type.to_json()).get("crs", "")
+            for leaf in leaves
+            if leaf.logical_type.type in _GEOMETRIES and leaf.path == leaf.name
+        }
 
     def pieces(
         self, row_groups: Sequence[int], columns: Sequence[str]

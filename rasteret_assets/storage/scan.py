@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from rasteret_assets.contract.columns import SOURCE_ROW
 from rasteret_assets.contract.settings import BuildSettings
 from rasteret_assets.errors import SourceError, TableError
+from rasteret_assets.geo.geoparquet import GEO_KEY, with_logical_types
 from rasteret_assets.storage.batching import rebatch
 from rasteret_assets.storage.filesystems import STORE_ERRORS, filesystem_of
 from rasteret_assets.storage.pushdown import filter_columns, matching, surviving_row_groups
@@ -27,7 +28,8 @@ class SourceScan:
     schema: pa.Schema
     """The columns asked for, as the file has them, without `SOURCE_ROW`."""
     metadata: Mapping[bytes, bytes]
-    """Key-value metadata of the Parquet footer: `geo`, `stac-geoparquet` and others."""
+    """Key-value metadata of the Parquet footer: `geo`, `stac-geoparquet` and others. What only
+    the Parquet types of geometry columns say stands in `geo` too."""
     rows: int
     """How many the file has, matching or not."""
     batches: Iterator[pa.Table]
@@ -63,10 +65,18 @@ def scan_source(
     needed = [] if filter_expr is None else filter_columns(filter_expr, schema, source.uri)
     return SourceScan(
         schema=pa.schema([schema.field(name) for name in kept], metadata=schema.metadata),
-        metadata=dict(reader.metadata.metadata or {}),
+        metadata=_metadata(reader),
         rows=reader.metadata.num_rows,
         batches=_guarded(source, rebatch(_rows(reader, kept, needed, filter_expr), settings)),
     )
+
+
+def _metadata(reader: ParquetReader) -> dict[bytes, bytes]:
+    said = dict(reader.metadata.metadata or {})
+    geo = said.get(GEO_KEY)
+    text = None if geo is None else geo.decode("utf-8", "replace")
+    found = with_logical_types(text, reader.geometry_columns, said)
+    return said if found is None else {**said, GEO_KEY: found.encode()}
 
 
 def _open(source: SourceFile, settings: BuildSettings) -> ParquetReader:
