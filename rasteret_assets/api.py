@@ -182,11 +182,14 @@ def _is_there(spec: CollectionSpec, workspace: Workspace) -> bool:
     if manifest is None:
         return False
     before, now = manifest.metadata["spec"], spec.described()
+    changed = [key for key, value in now.items() if before.get(key) != value]
     differences = [
-        f"{key}: {before.get(key)!r} then, {value!r} now"
-        for key, value in now.items()
-        if before.get(key) != value and key not in ("filter", "sign")
+        f"{key}: {before.get(key)!r} then, {now[key]!r} now"
+        for key in changed
+        if key not in ("filter", "filter_digest", "sign")
     ]
+    if "filter_digest" in changed:  # the text of two filters may be the same, shortened
+        differences.append(f"filter: {before.get('filter')} then, {now['filter']} now")
     if differences:
         msg = (
             f"collection {spec.name} was built from other arguments ({'; '.join(differences)}); "

@@ -68,6 +68,16 @@ def test_other_arguments_under_the_same_name_are_refused_with_the_difference_and
         _build(archive, workspace, band_codes=["B04"])
 
 
+def test_another_filter_is_told_of_as_text(archive: Archive, workspace: Path) -> None:
+    archive.write(archive.table(3))
+    _build(archive, workspace, filter_expr='"eo:cloud_cover" < 50')
+    with pytest.raises(ConfigError, match=r"filter: \(eo:cloud_cover < 50\) then, None now") as one:
+        _build(archive, workspace)
+    with pytest.raises(ConfigError, match=r"< 50\) then, \(eo:cloud_cover < 60\) now") as two:
+        _build(archive, workspace, filter_expr='"eo:cloud_cover" < 60')
+    assert "digest" not in f"{one.value} {two.value}"
+
+
 def test_an_update_fetches_the_new_rows_only(archive: Archive, workspace: Path) -> None:
     archive.write(archive.table(6))
     _build(archive, workspace)
