@@ -53,6 +53,7 @@ def test_chips_and_parts_are_windows_of_each_file_and_tiles_are_fetched_once(
                 expected = file.read(1, window=window, boundless=True, fill_value=layers[0].fill)
                 inside = file.dataset_mask(window=window, boundless=True) != 0
             np.testing.assert_array_equal(layers[0].values[0], expected)
+            assert layers[0].valid is not None
             np.testing.assert_array_equal(layers[0].valid[0], inside)
     asked = [one.range for one in server.seen("red.tif")]
     assert len(asked) == len(set(asked))

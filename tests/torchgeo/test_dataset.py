@@ -27,7 +27,7 @@ from tests.torchgeo.conftest import BANDS, CRS, KINDS, PIXEL_M, SIDE, Archive, c
 Query = tuple[slice, slice, slice]
 
 
-class Scenes(RasterDataset):
+class Scenes(RasterDataset):  # type: ignore[misc]  # TorchGeo is not there to be checked
     """The same files, by TorchGeo itself."""
 
     filename_glob = "B0?_*.tif"
@@ -41,7 +41,7 @@ class Scenes(RasterDataset):
         super().__init__(first, crs=crs, res=res)
 
 
-class Classes(RasterDataset):
+class Classes(RasterDataset):  # type: ignore[misc]  # as above
     """Classes of all scenes, at any time."""
 
     filename_glob = "classes_*.tif"

@@ -36,8 +36,9 @@ def batches(dataset: Any, **arguments: Any) -> list[dict[str, Any]]:  # noqa: AN
 def test_workers_give_what_this_process_gives(
     collection: Collection, archive: Archive, context: str, *, warm: bool
 ) -> None:
-    make = {"mask_band": "classes", "label_column": "kind", "valid_mask": True}
-    dataset = collection.to_torchgeo_dataset(**make)
+    dataset = collection.to_torchgeo_dataset(
+        mask_band="classes", label_column="kind", valid_mask=True
+    )
     if warm:  # connections are open, threads running, tables parsed
         dataset[next(iter(GridGeoSampler(dataset, size=48)))]
     archive.server.forget()
