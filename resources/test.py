@@ -20,6 +20,7 @@ class TestEnrichment(EnrichmentResource):
     max_attempts: int = 2
     retry_budget_s: float = 5.0
     chunk_headers: int = 8
+    look_at_pixels: bool = False  # tests count requests for headers
 
 
 RESOURCES = {

@@ -125,11 +125,11 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
         minimum=0,
         maximum=1,
     )
-    min_coverage: float | None = attribute(
+    min_coverage: float | dict[str, float] | None = attribute(
         "Share of each band's files whose headers there must be, 0 to 1; fewer stop the run "
-        "before the Collection.",
+        "before the Collection. One for every band, or by band: bands not named only warn.",
         default=None,
-        examples=[0.95],
+        examples=[0.95, {"B04": 0.99, "B08": 0.9}],
         minimum=0,
         maximum=1,
     )

@@ -122,17 +122,24 @@ class DeclaredCollection:
     """How files that change are looked for; not at all, if None."""
     max_set_aside: float | None = None
     """Share of the source's rows, 0 to 1, of which more stop a run; None only warns."""
-    min_coverage: float | None = None
+    min_coverage: float | Mapping[str, float] | None = None
     """Share of a band's files, 0 to 1, whose headers there must be, or a run stops before the
-    Collection; None only warns."""
+    Collection; one for every band, or by band. None, and a band that is not named, only warns."""
     fresh_within_h: float | None = None
     """Hours within which the Collection should have been brought up to date; None: whenever."""
 
     def __post_init__(self) -> None:
-        for name in ("max_set_aside", "min_coverage"):
-            share = getattr(self, name)
-            if share is not None and not 0 <= share <= 1:
+        least = self.min_coverage
+        for name, shares in {
+            "max_set_aside": [self.max_set_aside],
+            "min_coverage": least.values() if isinstance(least, Mapping) else [least],
+        }.items():
+            if any(share is not None and not 0 <= share <= 1 for share in shares):
                 self._refuse(name, "it is a share, 0 to 1")
+        if isinstance(least, Mapping) and (
+            unknown := sorted(set(least) - set(self.spec.bands or least))
+        ):
+            self._refuse("min_coverage", f"bands has no {unknown}")
         if self.fresh_within_h is not None and self.fresh_within_h <= 0:
             self._refuse("fresh_within_h", "it must be above 0")
         if self.sensor_interval_s < 1:

@@ -1,5 +1,7 @@
 """What every stage's Dagster asset has in common."""
 
+import inspect
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Final
 
@@ -7,6 +9,10 @@ import dagster as dg
 
 from rasteret_assets.assets.declared import DeclaredCollection
 from rasteret_assets.assets.names import COLLECTION, HEADERS, RAW, REMAPPED, VALIDATED, stage_key
+from rasteret_assets.pipeline.headers import fetch_chunk
+from rasteret_assets.pipeline.tables import raw_update
+from rasteret_assets.pipeline.zipping import collection_update
+from rasteret_assets.stages import remap, validate
 
 WORKSPACE: Final = "workspace"
 """Resource key of the I/O manager that keeps the stages."""
@@ -16,6 +22,15 @@ SUMMARIES: Final = "summaries"
 
 ONE_RUN: Final = dg.BackfillPolicy.single_run()
 """All bands in one run. A range run asks it of every asset it selects, partitioned or not."""
+
+_CODE: Final[Mapping[str, Callable[..., object]]] = {
+    RAW: raw_update,
+    VALIDATED: validate,
+    REMAPPED: remap,
+    HEADERS: fetch_chunk,
+    COLLECTION: collection_update,
+}
+"""Where each stage's own work is."""
 
 _TOLD: Final = {
     RAW: "The source's rows as scanned: filter and projection pushed down, nothing renamed.",
@@ -41,9 +56,7 @@ def described(
         Stands for what decides the stage's output besides its inputs; where it differs from the
         one a run had, the UI shows the asset as stale.
     """
-    description = _TOLD[stage]
-    if stage == COLLECTION and declared.description:
-        description = f"{declared.description}\n\n{description}"
+    description = _description(declared, stage)
     [made] = dg.map_asset_specs(
         lambda spec: spec.replace_attributes(
             group_name=declared.group,
@@ -51,12 +64,44 @@ def described(
             owners=declared.owners,
             tags=dict(declared.tags),
             kinds={"parquet", "geotiff"} if stage == HEADERS else {"parquet"},
+            metadata={**spec.metadata, **_code_reference(stage)},
             code_version=version,
             freshness_policy=_freshness(declared) if stage == COLLECTION else None,
         ),
         [asset],
     )
     return made
+
+
+def _description(declared: DeclaredCollection, stage: str) -> str:
+    """Return what a person wants to know of the stage before there is any run of it."""
+    spec = declared.spec
+    told = [_TOLD[stage]]
+    if stage == COLLECTION and declared.description:
+        told.insert(0, declared.description)
+    if stage == RAW:
+        told.append("\n".join(["Source:", *(f"- `{source}`" for source in spec.sources)]))
+        if spec.filter_expr is not None:
+            told.append(f"Filter: `{spec.filter_expr}`")
+    if stage == REMAPPED and spec.column_map:
+        renamed = [f"- `{theirs}` is `{ours}`" for theirs, ours in spec.column_map.items()]
+        told.append("\n".join(["Column map:", *renamed]))
+    if stage == HEADERS:
+        bands = ", ".join(f"`{band}`" for band in spec.bands or ())
+        told.append(f"Bands: {bands or 'every asset that is a GeoTIFF'}.")
+    return "\n\n".join(told)
+
+
+def _code_reference(stage: str) -> Mapping[str, object]:
+    """Return where the stage's code is, for the UI's link to it."""
+    work = _CODE[stage]
+    reference = dg.LocalFileCodeReference(
+        file_path=inspect.getsourcefile(work) or "",
+        line_number=inspect.getsourcelines(work)[1],
+        label=f"{work.__module__}.{work.__qualname__}",
+    )
+    found = dg.CodeReferencesMetadataValue(code_references=[reference])
+    return {"dagster/code_references": found}
 
 
 def _freshness(declared: DeclaredCollection) -> dg.FreshnessPolicy | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from rasteret_assets.assets.looks import quicklook
 from rasteret_assets.assets.metadata import collection_metadata, stage_metadata
 from rasteret_assets.assets.names import COLLECTION, HEADERS, band_of, band_partition
 from rasteret_assets.assets.outputs import CollectionPlan, StagePlan
@@ -127,6 +128,7 @@ class WorkspaceIOManager(dg.ConfigurableIOManager):
         state = state_of(store.url, manifest, planned.rows_in)
         told = self._told_before(context, state) or {
             **stage_metadata(store.open(manifest), planned.rows_in, seconds),
+            **planned.columns(manifest.schema),
             STATE: dg.MetadataValue.text(state),
         }
         context.add_output_metadata({**told, "seconds": round(seconds, 3)})
@@ -150,7 +152,12 @@ class WorkspaceIOManager(dg.ConfigurableIOManager):
             found = collection_metadata(
                 store, manifest, headers, rows_in=planned.rows_in, seconds=seconds
             )
-            told = {**found, STATE: dg.MetadataValue.text(state)}
+            told = {
+                **found,
+                **planned.columns(manifest.schema),
+                **({} if planned.look is None else quicklook(store, planned.look)),
+                STATE: dg.MetadataValue.text(state),
+            }
         context.add_output_metadata({**told, "seconds": round(seconds, 3)})
 
     def _told_before(

@@ -1,15 +1,24 @@
 """What a materialization says of itself in the UI, from what manifests know already."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
+from rasteret_assets.assets.bars import bar, shares_table
 from rasteret_assets.assets.footprints import map_of
+from rasteret_assets.assets.problems import (
+    header_examples,
+    header_problems,
+    problem_metadata,
+    stage_examples,
+    stage_problems,
+)
 from rasteret_assets.assets.sample import sample
-from rasteret_assets.pipeline.chunks import ChunkDone, ranges_of
+from rasteret_assets.errors import ProblemCode
+from rasteret_assets.pipeline.chunks import ChunkDone
 from rasteret_assets.pipeline.tables import SOURCE_ROWS_FACT
 from rasteret_assets.storage import CollectionManifest, CollectionStore, Fragment, StageTable
 
@@ -32,12 +41,13 @@ def stage_metadata(table: StageTable, rows_in: int | None, seconds: float) -> Me
     return {
         "dagster/row_count": rows,
         "dagster/uri": table.url,
-        "dagster/column_schema": column_schema(table.schema),
+        "workspace_path": dg.MetadataValue.path(table.url),
         "rows_in": rows_in,
         "rows_out": rows,
-        **problem_metadata(stage_problems(fragments)),
+        **problem_metadata(stage_problems(fragments), stage_examples(fragments)),
         "source_files": len(fragments),
         "files": sum(len(fragment.files) for fragment in fragments),
+        "bytes_decoded": sum(fragment.facts["bytes"] for fragment in fragments),
         "generation": table.manifest.generation,
         "seconds": round(seconds, 3),
         "sample": sample(_first_rows(table)),
@@ -45,7 +55,7 @@ def stage_metadata(table: StageTable, rows_in: int | None, seconds: float) -> Me
 
 
 def band_metadata(
-    fragments: Sequence[Fragment], done: Sequence[ChunkDone], seconds: float
+    band: str, fragments: Sequence[Fragment], done: Sequence[ChunkDone], seconds: float
 ) -> Metadata:
     """Return what the commit of one band's headers says of itself.
 
@@ -61,12 +71,14 @@ def band_metadata(
     rows = sum(fragment.rows for fragment in fragments)
     problems = header_problems(fragments)
     headers = rows - problems.total()
+    share = coverage_of(fragments)
     fetched = sum(one.stop - one.start for chunk in done for one in chunk.ranges.values())
     return {
         "dagster/partition_row_count": rows,
         "headers": headers,
         "coverage": round(headers / rows, 6) if rows else 0.0,
-        **problem_metadata(problems),
+        "at_a_glance": dg.MetadataValue.md(f"`{bar(share)}` {headers:,} of {rows:,} records"),
+        **problem_metadata(problems, header_examples(band, fragments)),
         "files": sum(len(fragment.files) for fragment in fragments),
         "requests": sum(chunk.requests for chunk in done),
         "bytes_fetched": sum(chunk.bytes_fetched for chunk in done),
@@ -95,11 +107,11 @@ def collection_metadata(
     return {
         "dagster/row_count": manifest.rows,
         "dagster/uri": store.url,
-        "dagster/column_schema": column_schema(manifest.schema),
+        "workspace_path": dg.MetadataValue.path(store.url),
         "rows_in": rows_in,
         "rows_out": manifest.rows,
         **problem_metadata(counts),
-        "coverage": _coverage(headers),
+        "coverage": shares_table({band: coverage_of(found) for band, found in headers.items()}),
         "footprints": map_of(store, manifest.rows, f"{manifest.rows:,} records"),
         "files": len(manifest.files),
         "months": len({(file.year, file.month) for file in manifest.files}),
@@ -109,55 +121,12 @@ def collection_metadata(
     }
 
 
-def stage_problems(fragments: Iterable[Fragment]) -> Counter[str]:
-    """Return how many rows were set aside on the way to a table stage, by problem code."""
-    counts: Counter[str] = Counter()
-    for fragment in fragments:
-        counts.update(fragment.facts["problems"])
-    return counts
-
-
-def header_problems(fragments: Iterable[Fragment]) -> Counter[str]:
-    """Return how many records lack a band's header, by problem code."""
-    counts: Counter[str] = Counter()
-    for fragment in fragments:
-        for one in ranges_of(fragment):
-            counts.update(one.problems)
-    return counts
-
-
-def column_schema(schema: pa.Schema) -> dg.TableSchema:
-    """Return `schema` as the UI shows it; of nested types, the beginning."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(
-                name=field.name,
-                type=_shortened(str(field.type)),
-                constraints=dg.TableColumnConstraints(nullable=field.nullable),
-            )
-            for field in schema
-        ]
-    )
-
-
-def problem_metadata(counts: Counter[str]) -> Metadata:
-    """Return the number of problems, and a line for each code."""
-    lines = [f"| {code} | {count:,} |" for code, count in counts.most_common()]
-    table = "\n".join(["| code | rows |", "| --- | --- |", *lines])
-    return {
-        "problems": counts.total(),
-        **({"problems_by_code": dg.MetadataValue.md(table)} if counts else {}),
-    }
-
-
-def _coverage(headers: Mapping[str, Sequence[Fragment]]) -> dg.MarkdownMetadataValue:
-    lines = []
-    for band, fragments in headers.items():
-        rows = sum(fragment.rows for fragment in fragments)
-        found = rows - header_problems(fragments).total()
-        share = f"{100 * found / rows:.1f} %" if rows else ""
-        lines.append(f"| {band} | {found:,} of {rows:,} | {share} |")
-    return dg.MetadataValue.md("\n".join(["| band | headers | |", "| --- | --- | --- |", *lines]))
+def coverage_of(fragments: Sequence[Fragment]) -> float:
+    """Return which share of the records that name a file for a band have its header."""
+    problems = header_problems(fragments)
+    rows = sum(fragment.rows for fragment in fragments) - problems[ProblemCode.HREF_MISSING]
+    missing = problems.total() - problems[ProblemCode.HREF_MISSING]
+    return 1 - missing / rows if rows else 1.0
 
 
 def _first_rows(table: StageTable) -> pa.Table:
@@ -167,7 +136,3 @@ def _first_rows(table: StageTable) -> pa.Table:
             stop = min(_SAMPLE_ROWS, fragment.rows)
             return pa.concat_tables(table.batches(fragment, rows=(0, stop)))
     return table.schema.empty_table()
-
-
-def _shortened(text: str, most: int = 200) -> str:
-    return text if len(text) <= most else text[: most - 1] + "…"

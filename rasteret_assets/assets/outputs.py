@@ -7,6 +7,10 @@ runs overtake each other, the later one never brings back what the earlier one r
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pyarrow as pa
+
+from rasteret_assets.assets.columns import Metadata, Told
+from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.storage import (
     CollectionManifest,
     CollectionUpdate,
@@ -22,12 +26,20 @@ def accept(manifest: Manifest) -> None:
     del manifest
 
 
+def untold(schema: pa.Schema) -> Metadata:
+    """Say nothing of the columns."""
+    del schema
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagePlan:
     """How a stage, or one band of it, comes to its next state."""
 
     plan: Callable[[Manifest | None], StageUpdate]
     """Given the newest state, says what becomes of it; nothing is read or written before."""
+    columns: Told = untold
+    """Says what the UI shows of the stage's columns."""
     check: Callable[[Manifest], None] = accept
     """Sees the next state before it is committed; raises to refuse it."""
     committed: Callable[[Manifest], None] = accept
@@ -42,6 +54,10 @@ class CollectionPlan:
 
     plan: Callable[[CollectionManifest | None], CollectionUpdate]
     """Given the newest state, says what becomes of it."""
+    columns: Told
+    """Says what the UI shows of the Collection's columns."""
+    look: FetchSettings | None
+    """How a look at some pixels is fetched; None looks at none."""
     rows_in: int
 
 

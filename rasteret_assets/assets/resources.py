@@ -63,6 +63,11 @@ class EnrichmentResource(dg.ConfigurableResource[None]):
         description="Which headers that failed before are asked for again: those that may have "
         "healed (throttling, time-outs, servers that were down), all, or none.",
     )
+    look_at_pixels: bool = Field(
+        default=True,
+        description="Whether pixels of one record are read for the picture and the check of a "
+        "Collection that has changed: a few requests.",
+    )
     refetch: bool = Field(
         default=False, description="Whether headers known already are fetched all the same."
     )
@@ -87,6 +92,10 @@ class EnrichmentResource(dg.ConfigurableResource[None]):
             requester_pays=self.requester_pays,
             allow_local_files=self.allow_local_files,
         )
+
+    def look_settings(self) -> FetchSettings | None:
+        """Return how to read the pixels of one record; None where none are to be read."""
+        return self.fetch_settings() if self.look_at_pixels else None
 
     def build_settings(self) -> BuildSettings:
         """Return how many headers make a chunk of work.

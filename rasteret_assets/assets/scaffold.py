@@ -58,7 +58,7 @@ attributes:
   # Shares, 0 to 1, beyond which a run stops: rows of the source set aside; files of a band
   # whose headers there must be before the Collection is touched.
   # max_set_aside: 0.01
-  # min_coverage: 0.95
+  # min_coverage: 0.95  # or by band: {{B04: 0.99, B08: 0.9}}
 
   # Hours after which a Collection that was not brought up to date is shown as stale.
   # fresh_within_h: 24

@@ -4,10 +4,12 @@ from collections.abc import Callable
 
 import dagster as dg
 
+from rasteret_assets.assets.columns import raw_columns, remapped_columns, validated_columns
 from rasteret_assets.assets.declared import DeclaredCollection, register_bands
 from rasteret_assets.assets.definition import WORKSPACE, table_asset
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.names import RAW, REMAPPED, VALIDATED, op_name
+from rasteret_assets.assets.next_step import telling_next_step
 from rasteret_assets.assets.outputs import StagePlan, newest
 from rasteret_assets.assets.watching import settled_before
 from rasteret_assets.contract.spec import CollectionSpec
@@ -35,10 +37,12 @@ def _raw_table(declared: DeclaredCollection) -> dg.AssetsDefinition:
         context: dg.OpExecutionContext, workspace: dg.ResourceParam[WorkspaceIOManager]
     ) -> StagePlan:
         settings = workspace.build_settings()
-        sources = list_sources(spec.sources)
+        with telling_next_step(spec.name, RAW):
+            sources = list_sources(spec.sources)
         before = settled_before(context.run_tags)
         return StagePlan(
             plan=lambda base: raw_update(spec, sources, base, settings, settled_before_ns=before),
+            columns=raw_columns(spec),
             check=_has_rows(spec),
         )
 
@@ -52,6 +56,7 @@ def _validated_table(declared: DeclaredCollection) -> dg.AssetsDefinition:
     def validated_table(raw_table: StageTable) -> StagePlan:
         return StagePlan(
             plan=lambda base: validated_update(spec, newest(raw_table), base),
+            columns=validated_columns(spec),
             check=_has_rows(spec),
             rows_in=raw_table.count_rows(),
         )
@@ -84,6 +89,7 @@ def _remapped_table(declared: DeclaredCollection) -> dg.AssetsDefinition:
 
         return StagePlan(
             plan=lambda base: remapped_update(spec, newest(validated_table), base, settings),
+            columns=remapped_columns(spec, validated_table.schema),
             check=check,
             committed=committed,
             rows_in=validated_table.count_rows(),

@@ -1,12 +1,16 @@
 """`collection` as a Dagster asset."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
+from rasteret_assets.assets.columns import collection_columns
 from rasteret_assets.assets.declared import DeclaredCollection
 from rasteret_assets.assets.definition import WORKSPACE, table_asset
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.names import COLLECTION, HEADERS, REMAPPED, op_name
 from rasteret_assets.assets.outputs import CollectionPlan
+from rasteret_assets.assets.resources import EnrichmentResource
 from rasteret_assets.contract.spec import CollectionSpec, digest
 from rasteret_assets.pipeline.build import open_inputs
 from rasteret_assets.pipeline.zipping import ZIP_VERSION, collection_update
@@ -26,9 +30,11 @@ def collection_asset(declared: DeclaredCollection) -> dg.AssetsDefinition:
 def _of_records(spec: CollectionSpec) -> dg.OpDefinition:
     @dg.op(name=op_name(spec.name, COLLECTION), out=dg.Out(io_manager_key=WORKSPACE))
     def collection(
-        remapped_table: StageTable, workspace: dg.ResourceParam[WorkspaceIOManager]
+        remapped_table: StageTable,
+        workspace: dg.ResourceParam[WorkspaceIOManager],
+        enrichment: EnrichmentResource,
     ) -> CollectionPlan:
-        return _plan(spec, remapped_table, workspace)
+        return _plan(spec, remapped_table, workspace, enrichment, bands=())
 
     return collection
 
@@ -40,18 +46,27 @@ def _of_records_and_headers(spec: CollectionSpec) -> dg.OpDefinition:
         remapped_table: StageTable,
         band_headers: dict[str, StageTable],
         workspace: dg.ResourceParam[WorkspaceIOManager],
+        enrichment: EnrichmentResource,
     ) -> CollectionPlan:
         context.log.info("bands with headers: %s", ", ".join(band_headers) or "none")
-        return _plan(spec, remapped_table, workspace)
+        bands = workspace.workspace().bands(spec.name)
+        return _plan(spec, remapped_table, workspace, enrichment, bands=bands)
 
     return collection
 
 
 def _plan(
-    spec: CollectionSpec, remapped_table: StageTable, workspace: WorkspaceIOManager
+    spec: CollectionSpec,
+    remapped_table: StageTable,
+    workspace: WorkspaceIOManager,
+    enrichment: EnrichmentResource,
+    *,
+    bands: Sequence[str],
 ) -> CollectionPlan:
     place, settings = workspace.workspace(), workspace.build_settings()
     return CollectionPlan(
         plan=lambda base: collection_update(open_inputs(spec, place), base, settings),
+        columns=collection_columns(spec, bands),
+        look=enrichment.look_settings(),
         rows_in=remapped_table.count_rows(),
     )

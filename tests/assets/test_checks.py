@@ -7,7 +7,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from rasteret_assets.assets import DeclaredCollection
-from rasteret_assets.assets.scans import crs_disagreements
 from tests.assets.conftest import BANDS, Archive
 from tests.assets.runs import Deployment
 from tests.rig.http_server import Fault
@@ -36,11 +35,16 @@ def test_a_sound_archive_passes_every_check(deployment: Deployment) -> None:
     assert result.success
     assert {name: one.passed for name, one in checked(result).items()} == {
         "rows_set_aside": True,
+        "contract": True,
+        "geometry_bounds": True,
+        "geometry_valid": True,
         "ids_unique": True,
         "header_coverage": True,
+        "header_agrees": True,
         "records_complete": True,
         "bands_current": True,
-        "crs_agrees": True,
+        "readable": True,
+        "geoparquet_valid": True,
     }
 
 
@@ -93,21 +97,6 @@ def test_an_id_that_another_file_has_too_is_reported(
     assert checked(result)["records_complete"].description == "6 of 6 records"
 
 
-def test_a_crs_that_the_header_contradicts_is_reported(
-    deployment: Deployment, archive: Archive
-) -> None:
-    items = archive.folder / "items.parquet"
-    said = pa.array([32643, 32643, None, 32643])
-    pq.write_table(pq.read_table(items).append_column("proj:epsg", said), items)
-    archive.server.put("001/B08.tif", geotiff(11, side=64, epsg=32644))
-
-    result = deployment.run(bands=BANDS)
-
-    assert result.success
-    evaluation = checked(result)["crs_agrees"]
-    assert evaluation.description == "1 records name another CRS than a file's header: scene-001"
-
-
 def test_a_band_whose_headers_are_those_of_older_records_is_reported(
     deployment: Deployment, archive: Archive
 ) -> None:
@@ -121,14 +110,6 @@ def test_a_band_whose_headers_are_those_of_older_records_is_reported(
     assert evaluation.description == (
         "B08 lacks 5 records: run band_headers for it; B11 lacks 5 records: run band_headers for it"
     )
-
-
-def test_a_band_that_another_run_is_about_to_bring_disagrees_with_nothing(
-    deployment: Deployment,
-) -> None:
-    deployment.run(bands=["B04"])
-    dataset = deployment.workspace.collection("demo").open()
-    assert crs_disagreements(dataset, "B08").count == 0
 
 
 @pytest.mark.parametrize("name", ["max_set_aside", "min_coverage"])

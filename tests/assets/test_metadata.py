@@ -84,7 +84,7 @@ def test_each_band_tells_its_headers_and_what_the_run_asked_for(
 
 def test_the_collection_shows_coverage_and_a_map(result: dg.ExecuteInProcessResult) -> None:
     says = told(result, "collection")
-    assert "| B08 | 2 of 3 | 66.7 % |" in says["coverage"]
+    assert "| B08 | `█████████████░░░░░░░` | 66.67% |" in says["coverage"]
     data = says["footprints"].partition("base64,")[2].removesuffix(")")
     assert len(data) < 40_000
     picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"))
