@@ -7,7 +7,7 @@ Some minutes; with --long, an hour: 50,000 rows for rasteret too, and a million 
 
 import argparse
 
-from benchmarks import headers, memory, shared, signed, tables
+from benchmarks import headers, memory, shared, signed, tables, workers
 
 
 def main() -> None:
@@ -22,6 +22,7 @@ def main() -> None:
     headers.measure(50_000, 3, ["ours", "bare", "bare uvloop"])
     signed.measure(5_000, 3)
     shared.measure(5_000, 3)
+    workers.measure(20_000, 3)
     memory.measure([100_000, 1_000_000] if long else [20_000, 100_000])
 
 
