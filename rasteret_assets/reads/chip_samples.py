@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from rasteret_assets.errors import ReadError
 from rasteret_assets.reads.chips import Chip, Part
@@ -62,18 +65,26 @@ def _stacked(
     Without the time where records are combined.
     """
     alone = part.options.mosaic is not None
-    shape = (int(alone), len(part.bands), chip.grid.height, chip.grid.width)
-    pixels, valid = torch.full(shape, fill, dtype=dtype), torch.zeros(shape, dtype=torch.bool)
-    if layers is not None:
-        pixels = torch.stack([_cast(layer, dtype) for layer in layers], dim=1)
-        valid = torch.stack([torch.from_numpy(layer.valid) for layer in layers], dim=1)
-        pixels.masked_fill_(~valid, fill)
-    everywhere = valid.all(dim=1)
-    return (pixels[0], everywhere[0]) if alone else (pixels, everywhere)
+    times = int(alone) if layers is None else len(layers[0].values)
+    shape = (times, len(part.bands), chip.grid.height, chip.grid.width)
+    # NumPy does the many small steps: torch starts threads for each of them.
+    pixels = torch.empty(shape, dtype=torch.float32 if dtype == torch.bfloat16 else dtype)
+    array = pixels.numpy()
+    array[...] = fill
+    valid = np.full((times, *shape[2:]), layers is not None)
+    for at, layer in enumerate(layers or ()):
+        _put(layer, array[:, at], valid)
+    found = (pixels.to(dtype), torch.from_numpy(valid))
+    return (found[0][0], found[1][0]) if alone else found
 
 
-def _cast(layer: Layers, dtype: torch.dtype) -> torch.Tensor:
-    if layer.values.dtype.kind == "c" and not dtype.is_complex:
-        msg = f"the samples are complex, dtype is {dtype}: give dtype=torch.complex64 or complex128"
+def _put(layer: Layers, pixels: NDArray[Any], valid: NDArray[np.bool_]) -> None:
+    """Copy what is valid of a band, and note what is not."""
+    if layer.values.dtype.kind == "c" and pixels.dtype.kind != "c":
+        msg = "the samples are complex: give dtype=torch.complex64 or complex128"
         raise ReadError(msg)
-    return torch.from_numpy(layer.values).to(dtype)
+    if layer.valid is None or layer.valid.all():
+        pixels[...] = layer.values
+        return
+    np.copyto(pixels, layer.values, where=layer.valid, casting="unsafe")
+    valid &= layer.valid
