@@ -67,8 +67,8 @@ def measure(rows: int, turns: int) -> None:
     )
     with ExitStack() as stack:
         server = stack.enter_context(serving(WORK / "files", WORK / "nginx"))
-        redis, port = (stack.enter_context(one()) for one in (redis_server, postgres_server))
-        os.environ.update(_variables(str(redis), int(port)))
+        redis, port = stack.enter_context(redis_server()), stack.enter_context(postgres_server())
+        os.environ.update(_variables(redis, port))
         table = write_table(WORK / f"workers-{rows}.parquet", rows, server.url, names)
         results: dict[int, list[Turn]] = {1: [], 2: []}
         for number in range(turns):
