@@ -3,6 +3,7 @@
 import asyncio
 import atexit
 import os
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError, Future
@@ -141,7 +142,18 @@ def _wait(outcome: Future[T], poll: Callable[[], None], loop: asyncio.AbstractEv
                 raise  # the coroutine's own
             if loop.is_closed():  # by another thread, before the coroutine could begin
                 raise CancelledError from None
+            if _was_interrupted():
+                raise CancelledError from None
         poll()
+
+
+def _was_interrupted() -> bool:
+    """Whether Ctrl-C has ended the program, which then waits for its other threads to end."""
+    if getattr(sys, "last_type", None) is not KeyboardInterrupt:
+        return False
+    # the main thread counts as alive while pools of threads are waited for
+    ending = getattr(threading, "_SHUTTING_DOWN", False)
+    return ending or not threading.main_thread().is_alive()
 
 
 def _await_end(outcome: Future[T]) -> None:
