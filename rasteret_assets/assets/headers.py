@@ -6,7 +6,7 @@ the workspace chunk by chunk; `assemble` commits them, band by band.
 
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import dagster as dg
 
@@ -24,6 +24,7 @@ from rasteret_assets.assets.names import (
     op_name,
     stage_key,
 )
+from rasteret_assets.assets.next_step import telling_next_step
 from rasteret_assets.assets.outputs import StagePlan
 from rasteret_assets.assets.resources import EnrichmentResource
 from rasteret_assets.contract.bands import HEADERS as HEADER_TABLE
@@ -31,6 +32,13 @@ from rasteret_assets.pipeline.chunks import Chunk, ChunkDone, header_fingerprint
 
 JsonObject = dict[str, Any]
 """What `Chunk.to_json` and `ChunkDone.to_json` give."""
+
+
+_RETRIES: Final = dg.RetryPolicy(
+    max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+)
+"""Of a step whose worker was lost, or whose workspace did not answer: it finds its chunks that
+were written, and fetches the rest."""
 
 
 def band_headers_asset(declared: DeclaredCollection) -> dg.AssetsDefinition:
@@ -70,7 +78,8 @@ def _plan_op(declared: DeclaredCollection) -> dg.OpDefinition:
         given = context.resources
         work = _enrichment(declared, given.workspace, given.enrichment, context)
         bands = [band_of(key) for key in context.partition_keys]
-        plan = work.plan(bands)
+        with telling_next_step(declared.name, HEADERS):
+            plan = work.plan(bands)
         steps = work.steps(plan)
         told = "%s: %d headers to bring, in %d steps"
         context.log.info(told, ", ".join(bands), plan.total, len(steps))
@@ -87,6 +96,7 @@ def _fetch_op(declared: DeclaredCollection) -> dg.OpDefinition:
         description="Fetch the headers of some chunks, and write them down chunk by chunk.",
         out=dg.Out(io_manager_key=SUMMARIES),
         pool=declared.pool,
+        retry_policy=_RETRIES,
     )
     def fetch_headers(
         context: dg.OpExecutionContext,
@@ -96,7 +106,8 @@ def _fetch_op(declared: DeclaredCollection) -> dg.OpDefinition:
     ) -> JsonObject:
         began = time.monotonic()
         work = _enrichment(declared, workspace, enrichment, context)
-        done = work.fetch([Chunk.from_json(chunk) for chunk in chunks])
+        with telling_next_step(declared.name, HEADERS):
+            done = work.fetch([Chunk.from_json(chunk) for chunk in chunks])
         return {"chunks": [one.to_json() for one in done], "seconds": time.monotonic() - began}
 
     return fetch_headers
@@ -107,6 +118,7 @@ def _assemble_op(declared: DeclaredCollection) -> dg.OpDefinition:
         name=op_name(declared.name, "assemble_headers"),
         description="Commit the headers of every band of the run.",
         out=dg.Out(io_manager_key=WORKSPACE),
+        pool=declared.pool,  # it fetches what other runs have made lacking meanwhile
     )
     def assemble_headers(
         context: dg.AssetExecutionContext,
@@ -116,7 +128,8 @@ def _assemble_op(declared: DeclaredCollection) -> dg.OpDefinition:
     ) -> dict[str, StagePlan]:
         brought = [ChunkDone.from_json(one) for step in done for one in step["chunks"]]
         work = _enrichment(declared, workspace, enrichment, context)
-        made = work.assemble([band_of(key) for key in context.partition_keys], brought)
+        with telling_next_step(declared.name, HEADERS):
+            made = work.assemble([band_of(key) for key in context.partition_keys], brought)
         seconds = sum(step["seconds"] for step in done)
         for band, update in made.updates.items():
             context.add_asset_metadata(

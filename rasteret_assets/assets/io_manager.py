@@ -9,6 +9,7 @@ from pydantic import Field, PrivateAttr
 from rasteret_assets.assets.looks import quicklook
 from rasteret_assets.assets.metadata import collection_metadata, stage_metadata
 from rasteret_assets.assets.names import COLLECTION, HEADERS, band_of, band_partition
+from rasteret_assets.assets.next_step import telling_next_step
 from rasteret_assets.assets.outputs import CollectionPlan, StagePlan
 from rasteret_assets.assets.unchanged import STATE, state_of, told_before
 from rasteret_assets.collection import Collection, open_collection
@@ -87,6 +88,15 @@ class WorkspaceIOManager(dg.ConfigurableIOManager):
         CommitConflictError
             If other runs keep committing first.
         """
+        if self._instance is None:  # no run: called by hand
+            self._carry_out(context, obj)
+            return
+        with telling_next_step(*context.asset_key.path):
+            self._carry_out(context, obj)
+
+    def _carry_out(
+        self, context: dg.OutputContext, obj: StagePlan | CollectionPlan | Mapping[str, StagePlan]
+    ) -> None:
         name, stage = context.asset_key.path
         if isinstance(obj, CollectionPlan):
             self._commit_collection(context, name, obj)

@@ -9,6 +9,7 @@ from rasteret_assets.assets.declared import DeclaredCollection, register_bands
 from rasteret_assets.assets.definition import WORKSPACE, table_asset
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.names import RAW, REMAPPED, VALIDATED, op_name
+from rasteret_assets.assets.next_step import telling_next_step
 from rasteret_assets.assets.outputs import StagePlan, newest
 from rasteret_assets.assets.watching import settled_before
 from rasteret_assets.contract.spec import CollectionSpec
@@ -36,7 +37,8 @@ def _raw_table(declared: DeclaredCollection) -> dg.AssetsDefinition:
         context: dg.OpExecutionContext, workspace: dg.ResourceParam[WorkspaceIOManager]
     ) -> StagePlan:
         settings = workspace.build_settings()
-        sources = list_sources(spec.sources)
+        with telling_next_step(spec.name, RAW):
+            sources = list_sources(spec.sources)
         before = settled_before(context.run_tags)
         return StagePlan(
             plan=lambda base: raw_update(spec, sources, base, settings, settled_before_ns=before),
