@@ -7,7 +7,18 @@ Some minutes; with --long, an hour: 50,000 rows for rasteret too, and a million 
 
 import argparse
 
-from benchmarks import headers, memory, shared, signed, tables, workers
+from benchmarks import (
+    areas,
+    headers,
+    imports,
+    local,
+    memory,
+    points,
+    shared,
+    signed,
+    tables,
+    workers,
+)
 
 
 def main() -> None:
@@ -23,6 +34,12 @@ def main() -> None:
     signed.measure(5_000, 3)
     shared.measure(5_000, 3)
     workers.measure(20_000, 3)
+    imports.measure(9)
+    for bands in (["B04"], ["B04", "B08"]):
+        areas.measure(bands, 5, ["ours", "rasteret", "GDAL", "floor"])
+    points.measure(5)
+    points.measure_gaps(3)
+    local.measure(9)
     memory.measure([100_000, 1_000_000] if long else [20_000, 100_000])
 
 

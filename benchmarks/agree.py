@@ -1,11 +1,13 @@
 """Whether contenders came to the same result: what is counted after the clock stopped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+
+from benchmarks.turns import Turn
 
 Found = dict[str, int | float]
 
@@ -40,3 +42,12 @@ def check_agreement(workspace: Path, labels: Sequence[str], bands: tuple[str, ..
             msg = f"{first} and {label} disagree: {differing}"
             raise SystemExit(msg)
     print(f"  all agree: {found[first]}")
+
+
+def check_pixels(results: Mapping[str, Sequence[Turn]]) -> None:
+    """Stop unless all runs of all contenders came to the same pixels: the `count` of a turn."""
+    told = {label: sorted({turn.count for turn in turns}) for label, turns in results.items()}
+    if len({count for counts in told.values() for count in counts}) > 1:
+        msg = f"contenders disagree: {told}"
+        raise SystemExit(msg)
+    print("  all agree")

@@ -8,6 +8,7 @@ file takes a few kilobytes of disk: reading its header is the work it is in an a
 
 import os
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,29 +46,31 @@ class Template:
     tiepoint: int
     zone: int
     """Where the EPSG number of the CRS stands, as a SHORT."""
+    sizes: tuple[int, int]
+    """Bytes that a tile may take: from, to."""
 
 
-def template(folder: Path) -> Template:
-    """Return the header that GDAL writes for such a file."""
+def template(folder: Path, *, side: int = SIDE, tile: int = TILE) -> Template:
+    """Return the header that GDAL writes for a file of `side` x `side` pixels."""
     path = folder / "template.tif"
     crs = f"EPSG:{FIRST_ZONE}"
     with rasterio.open(
         path,
         "w",
         driver="COG",
-        width=SIDE,
-        height=SIDE,
+        width=side,
+        height=side,
         count=1,
         dtype="uint16",
         crs=crs,
         transform=Affine(10, 0, 300_000, 0, -10, 1_500_000),
         nodata=0,
-        blocksize=TILE,
+        blocksize=tile,
         compress="deflate",
         predictor="standard",
         sparse_ok="true",
     ) as file:
-        file.write(np.zeros((1, SIDE, SIDE), np.uint16))
+        file.write(np.zeros((1, side, side), np.uint16))
     header = path.read_bytes()
     with tifffile.TiffFile(path) as file:
         tags = [page.aspage().tags for page in file.pages]
@@ -82,6 +85,7 @@ def template(folder: Path) -> Template:
         byte_counts=byte_counts,
         tiepoint=tiepoint,
         zone=header.index(struct.pack("<H", FIRST_ZONE), keys),
+        sizes=(900_000 * tile**2 // TILE**2, 1_700_000 * tile**2 // TILE**2),
     )
 
 
@@ -104,20 +108,53 @@ def write_files(folder: Path, count: int) -> list[str]:
 
 
 def _write(path: Path, form: Template, number: int) -> None:
-    rng = np.random.default_rng(number)
+    scene = number // BANDS  # bands of a scene lie in one place
+    corner = (300_000.0 + 109_800 * (scene % 5), 1_500_000.0 + 109_800 * (scene // 5 % 50))
+    write_file(path, form, number, corner=corner, zone=FIRST_ZONE + scene % ZONES)
+
+
+def write_file(
+    path: Path,
+    form: Template,
+    seed: int,
+    *,
+    corner: tuple[float, float],
+    zone: int,
+    stored: Mapping[int, bytes] | None = None,
+) -> None:
+    """Write a file whose tiles are holes, but for those `stored`.
+
+    Parameters
+    ----------
+    seed
+        Decides how large the other tiles say they are.
+    corner
+        Easting and northing of the upper left corner.
+    zone
+        EPSG number of the CRS.
+    stored
+        Bytes of tiles of the full-size image, by number.
+    """
+    rng = np.random.default_rng(seed)
     header = bytearray(form.header)
     end = len(header)
+    full = dict(stored or {})
+    starts = np.empty(0, np.int64)
     # Overviews lie before the full-size image, the smallest first.
     for offsets, byte_counts in reversed(list(zip(form.offsets, form.byte_counts, strict=True))):
-        sizes = rng.integers(900_000, 1_700_000, offsets.count)
+        sizes = rng.integers(*form.sizes, offsets.count)
+        if offsets is form.offsets[0]:
+            for at, data in full.items():
+                sizes[at] = len(data)
         starts = end + _LEADER + np.concatenate([[0], np.cumsum(sizes[:-1] + 2 * _LEADER)])
         end = int(starts[-1] + sizes[-1] + _LEADER)
         struct.pack_into(f"<{offsets.count}I", header, offsets.at, *starts.tolist())
         struct.pack_into(f"<{offsets.count}I", header, byte_counts.at, *sizes.tolist())
-    scene = number // BANDS  # bands of a scene lie in one place
-    place = (300_000 + 109_800 * (scene % 5), 1_500_000 + 109_800 * (scene // 5 % 50))
-    struct.pack_into("<2d", header, form.tiepoint + 24, *place)
-    struct.pack_into("<H", header, form.zone, FIRST_ZONE + scene % ZONES)
+    struct.pack_into("<2d", header, form.tiepoint + 24, *corner)
+    struct.pack_into("<H", header, form.zone, zone)
     with path.open("wb") as file:
         file.write(header)
         os.truncate(file.fileno(), end)
+        for at, data in full.items():
+            file.seek(int(starts[at]) - _LEADER)
+            file.write(struct.pack("<I", len(data)) + data + data[-_LEADER:])

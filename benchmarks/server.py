@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import urlopen
 
 _CONFIG = """
 {load}
@@ -29,6 +30,7 @@ http {{
     keepalive_timeout 600s;
     open_file_cache max=20000 inactive=600s;
     open_file_cache_valid 600s;
+    lua_shared_dict sent 1m;
     client_body_temp_path {work}/body;
     proxy_temp_path {work}/proxy;
     fastcgi_temp_path {work}/fastcgi;
@@ -38,7 +40,19 @@ http {{
         listen 127.0.0.1:{port} reuseport backlog=8192;
         root {root};
         rewrite "^/(?:[^/]+/)?u/.*/([^/]+)$" /$1 break;
-        location / {{ access_by_lua_block {{ ngx.sleep({latency}) }} }}
+        location / {{
+            access_by_lua_block {{ ngx.sleep({latency}) }}
+            log_by_lua_block {{
+                ngx.shared.sent:incr("requests", 1, 0)
+                ngx.shared.sent:incr("bytes", tonumber(ngx.var.body_bytes_sent), 0)
+            }}
+        }}
+        location = /sent {{
+            content_by_lua_block {{
+                local sent = ngx.shared.sent
+                ngx.say(sent:get("requests") or 0, " ", sent:get("bytes") or 0)
+            }}
+        }}
     }}
 }}
 """
@@ -52,6 +66,12 @@ class Server:
 
     url: str
     pids: tuple[int, ...]
+
+    def sent(self) -> tuple[int, int]:
+        """Return how many requests it has answered so far, and with how many bytes of bodies."""
+        with urlopen(f"{self.url}/sent", timeout=10) as answer:  # noqa: S310  # http, our own
+            requests, size = answer.read().split()
+        return int(requests), int(size)
 
     def cpu_seconds(self) -> float:
         """Return the CPU time its processes have used so far."""

@@ -39,6 +39,10 @@ class Turn:
     peak_bytes: int
     server_cpu: float
     """Seconds of CPU time the server's processes used meanwhile."""
+    requests: int = 0
+    """The server's count of them, calls before the measured one included."""
+    sent_bytes: int = 0
+    """What the server sent for them."""
 
     def of(self, count: int) -> "Turn":
         """Return the same turn, counted in other things."""
@@ -69,6 +73,7 @@ def run(contender: Contender, workspace: Path, server: Server | None) -> Turn:
     """Run one contender once."""
     given = json.dumps({**contender.arguments, "workspace": str(workspace)})
     before = server.cpu_seconds() if server else 0.0
+    told = server.sent() if server else (0, 0)
     module = f"benchmarks.contenders.{contender.script}"
     done = subprocess.run(
         [contender.python, "-m", module, given],
@@ -82,22 +87,38 @@ def run(contender: Contender, workspace: Path, server: Server | None) -> Turn:
         msg = f"{contender.label} failed:\n{done.stderr[-2000:]}"
         raise SystemExit(msg)
     used = (server.cpu_seconds() - before) if server else 0.0
-    return Turn(**json.loads(done.stdout.splitlines()[-1]), server_cpu=used)
+    requests, sent = server.sent() if server else (0, 0)
+    return Turn(
+        **json.loads(done.stdout.splitlines()[-1]),
+        server_cpu=used,
+        requests=requests - told[0],
+        sent_bytes=sent - told[1],
+    )
 
 
 def report(title: str, results: Mapping[str, Sequence[Turn]], unit: str) -> None:
-    """Print medians and the ratio of each contender's time to the first one's."""
+    """Print medians, the ratio of each contender's time to the first one's, and best times."""
     print(f"\n{title}")
     first = statistics.median(turn.seconds for turn in next(iter(results.values())))
-    head = f"{'':28}{'seconds':>9}{unit + '/s':>12}{'ratio':>8}{'CPU s':>8}{'server':>8}{'MiB':>8}"
-    print(head)
+    head = ("ratio", "best", "CPU s", "server", "MiB")
+    print(f"{'':28}{'seconds':>9}{unit + '/s':>12}", *(f"{word:>8}" for word in head), sep="")
     for label, turns in results.items():
         seconds = statistics.median(turn.seconds for turn in turns)
+        best = min(turn.seconds for turn in turns)
         cpu = statistics.median(turn.cpu for turn in turns)
         server = statistics.median(turn.server_cpu for turn in turns)
         peak = statistics.median(turn.peak_bytes for turn in turns) / _MIB
         rate = turns[0].count / seconds
         print(
-            f"{label:28}{seconds:9.2f}{rate:12,.0f}{seconds / first:8.2f}{cpu:8.2f}"
-            f"{server:8.2f}{peak:8.0f}"
+            f"{label:28}{seconds:9.2f}{rate:12,.0f}{seconds / first:8.2f}{best:8.2f}"
+            f"{cpu:8.2f}{server:8.2f}{peak:8.0f}"
         )
+
+
+def report_traffic(results: Mapping[str, Sequence[Turn]]) -> None:
+    """Print how many requests the server answered, and with how many bytes."""
+    print(f"{'':28}{'requests':>9}{'MB':>12}")
+    for label, turns in results.items():
+        requests = statistics.median(turn.requests for turn in turns)
+        size = statistics.median(turn.sent_bytes for turn in turns) / 1e6
+        print(f"{label:28}{requests:9.0f}{size:12.1f}")
