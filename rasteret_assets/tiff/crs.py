@@ -8,6 +8,7 @@ from pyproj.exceptions import ProjError
 
 from rasteret_assets.tiff import geokeys
 from rasteret_assets.tiff.crs_user_defined import user_defined_crs
+from rasteret_assets.tiff.epsg import epsg_of
 from rasteret_assets.tiff.geokeys import GeoKeys, geokeys_of
 
 _PROJECTED: Final = 1
@@ -23,7 +24,8 @@ class Place(NamedTuple):
     """What the GeoKeys say."""
 
     crs: str | None
-    """`EPSG:n` where the file gives a number, else WKT2; None if it gives neither."""
+    """`EPSG:n` where the file gives the number, or spells out what has one; else WKT2; None if
+    it gives neither."""
     pixel_is_point: bool
     vertical_unit: str | None
     """Unit of heights, in EPSG's words, if the file has a vertical CRS or names their unit."""
@@ -66,9 +68,6 @@ def _vertical_unit(keys: GeoKeys, code: int | None) -> str | None:
 def _text_of(keys: GeoKeys) -> str | None:
     """Return the horizontal CRS, or None if there is none.
 
-    A definition that is spelled out stays so: looking for its number among EPSG's takes PROJ up
-    to a second.
-
     Raises
     ------
     ProjError
@@ -84,7 +83,10 @@ def _text_of(keys: GeoKeys) -> str | None:
         if code is not None
         else _spelled_out(keys, projected=projected)
     )
-    return None if crs is None else crs.to_wkt()
+    if crs is None:
+        return None
+    known = epsg_of(crs)
+    return crs.to_wkt() if known is None else f"EPSG:{known}"
 
 
 def _spelled_out(keys: GeoKeys, *, projected: bool) -> CRS | None:

@@ -1,6 +1,8 @@
 """CRSs written by GDAL into GeoKeys, against what GDAL reads back."""
 
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rasterio
@@ -91,6 +93,64 @@ def test_an_esri_code_is_recorded_as_wkt(code: int, tmp_path: Path) -> None:
     assert said is not None
     assert ours.startswith("PROJCRS")
     assert same_crs(CRS(ours), said)
+
+
+def _spelled_out(code: int) -> str:
+    """The CRS of a code as WKT without any code or name of its own."""
+
+    def plain(said: Any) -> Any:  # noqa: ANN401  # JSON of any kind
+        if isinstance(said, dict):
+            return {key: plain(value) for key, value in said.items() if key not in ("id", "ids")}
+        return [plain(one) for one in said] if isinstance(said, list) else said
+
+    described = {**plain(CRS.from_epsg(code).to_json_dict()), "name": "made up"}
+    return CRS.from_json_dict(described).to_wkt()
+
+
+GDALS = (3857, 5070, 2056, 27700, 3031, 3413, 28992, 2154, 2263, 21781, 3067, 3347, 6933, 4258)
+TURNED = (3035, 2193, 31287, 2177)
+"""Of CRSs whose axes are northing and easting; GDAL names no code for these."""
+
+
+@pytest.mark.parametrize("code", GDALS)
+def test_a_definition_that_has_an_epsg_code_is_recorded_as_gdal_does(
+    code: int, tmp_path: Path
+) -> None:
+    ours, said = _written(tmp_path, _spelled_out(code))
+    assert said is not None
+    assert ours == f"EPSG:{said.to_epsg()}" == f"EPSG:{code}"
+
+
+@pytest.mark.parametrize("code", TURNED)
+def test_the_order_of_axes_is_no_matter(code: int, tmp_path: Path) -> None:
+    ours, _ = _written(tmp_path, _spelled_out(code))
+    assert ours == f"EPSG:{code}"
+    assert same_crs(CRS(ours), CRS(_spelled_out(code)))
+
+
+def test_a_definition_that_differs_a_little_has_no_code(tmp_path: Path) -> None:
+    wkt = _spelled_out(32633).replace(
+        '"Longitude of natural origin",15', '"Longitude of natural origin",15.01'
+    )
+    ours, _ = _written(tmp_path, wkt)
+    assert ours is not None
+    assert ours.startswith("PROJCRS")
+    assert same_crs(CRS(ours), CRS(wkt))
+
+
+def test_definitions_without_a_code_cost_milliseconds_each() -> None:
+    """PROJ's search takes hundreds of milliseconds where it finds nothing."""
+    doubles = [15.0, 0.9996, 500_000.0, 0.0]
+    keys = [1024, 0, 1, 1, 2048, 0, 1, 4326, 3072, 0, 1, 32767, 3074, 0, 1, 32767, 3075, 0, 1, 1]
+    for at, key in enumerate((3080, 3092, 3082, 3081)):
+        keys += [key, 34736, 1, at]
+    assert struct_of(parse(_with_keys(keys, doubles)))["crs"] == "EPSG:32633"
+    began = time.perf_counter()
+    for number in range(200):
+        longitude = 15.123 + number / 1000
+        found = struct_of(parse(_with_keys(keys, [longitude, *doubles[1:]])))["crs"]
+        assert f"{longitude:.3f}".rstrip("0") in found
+    assert (time.perf_counter() - began) / 200 < 0.1
 
 
 def _with_keys(keys: list[int], doubles: list[float] | None = None, text: str = "") -> bytes:
