@@ -12,6 +12,7 @@ from rasteret_assets.contract.bands import BAND_METADATA, BAND_SUFFIX
 from rasteret_assets.contract.conform import conform
 from rasteret_assets.errors import ProblemCode, ReadError, TiffError
 from rasteret_assets.geo.grid import Grid, grid_of
+from rasteret_assets.reads.control_points import ControlPoints, control_points_of
 from rasteret_assets.reads.levels import Level, LevelTable, Numbers, Sample
 from rasteret_assets.tiff.decode_format import (
     PLANAR,
@@ -151,7 +152,10 @@ class BandImage:
         self.nodata: Nodata | None = self._nodata(np.dtype(dtype))
         self._full = headers.images.level(row, self._form(facts))
         self.dtype = self._full.form.dtype
+        self.control_points = self._control_points(facts, crs)
+        """What places its pixels, if no transform does."""
         self.grid = self._grid(facts, crs)
+        """Where its pixels lie; of control points, where GDAL would bring them."""
         self.scale: float | None = self._value("scale")
         self.offset: float | None = self._value("offset")
         self.unit: str | None = self._value("unit")
@@ -187,7 +191,18 @@ class BandImage:
         """Return the grid of an overview, or of the full image (0)."""
         if level == 0:
             return self.grid
-        return self.grid.reduced(*self._headers.overviews.size(self.overviews[level - 1]))
+        size = self._headers.overviews.size(self.overviews[level - 1])
+        if self.control_points is not None:
+            return self.control_points.reduced(*size).grid
+        return self.grid.reduced(*size)
+
+    def placed_at(self, level: int) -> Grid | ControlPoints:
+        """Return what places the pixels of an overview, or of the full image (0)."""
+        if self.control_points is None:
+            return self.grid_at(level)
+        if level == 0:
+            return self.control_points
+        return self.control_points.reduced(*self._headers.overviews.size(self.overviews[level - 1]))
 
     def level(self, level: int) -> Level:
         """Return an overview, or the full image (0).
@@ -252,7 +267,15 @@ class BandImage:
             return Sample(), None
         return Sample(plane=index), None if alpha is None else Sample(plane=alpha)
 
+    def _control_points(self, facts: LevelFacts, crs: str | None) -> ControlPoints | None:
+        numbers, named = self._value("gcps"), self._value("crs") or crs
+        if not numbers or named is None or self._value("transform") is not None:
+            return None
+        return control_points_of(numbers, named, facts["image_width"], facts["image_height"])
+
     def _grid(self, facts: LevelFacts, crs: str | None) -> Grid:
+        if self.control_points is not None:
+            return self.control_points.grid
         transform, named = self._value("transform"), self._value("crs") or crs
         if transform is None or named is None:
             lacking = "CRS" if transform is not None else "geotransform"

@@ -161,10 +161,11 @@ class _Points:
         if (points := self._coordinates.get(grid.crs)) is None:
             points = shapely.get_coordinates(self._area.to(grid.crs).geometries)
             self._coordinates[grid.crs] = points
-        exact_cols, exact_rows = grid.pixels_of(points[:, 0], points[:, 1])
+        placed = image.placed_at(0)
+        exact_cols, exact_rows = placed.pixels_of(points[:, 0], points[:, 1])
         all_cols, all_rows = np.floor(exact_cols), np.floor(exact_rows)
-        inside = (all_cols >= 0) & (all_cols < grid.width)
-        inside &= (all_rows >= 0) & (all_rows < grid.height)
+        inside = (all_cols >= 0) & (all_cols < placed.width)
+        inside &= (all_rows >= 0) & (all_rows < placed.height)
         which = np.flatnonzero(inside)
         cols, rows = all_cols[which].astype(np.int64), all_rows[which].astype(np.int64)
         picked = _Picked(image=image, points=which, values=np.empty(len(which), image.dtype))

@@ -10,6 +10,7 @@ from rasterio.transform import Affine
 
 from rasteret_assets.errors import ReadError
 from rasteret_assets.geo.grid import Grid
+from rasteret_assets.reads.control_points import ControlPoints
 from rasteret_assets.reads.validity import Mask
 from rasteret_assets.reads.warp_scale import Scale
 
@@ -37,6 +38,9 @@ RESAMPLING: Final = {
 _GDAL_TYPES: Final = frozenset(
     ("uint8", "int16", "uint16", "int32", "uint32", "float32", "float64")
 )
+Placed = Grid | ControlPoints
+"""What tells where pixels lie."""
+
 _HALVES: Final[dict[int, np.dtype[Any]]] = {8: np.dtype("u4"), 16: np.dtype("f8")}
 
 
@@ -57,11 +61,11 @@ def checked_resampling(name: str) -> str:
 def resample(
     values: NDArray[Any],
     valid: Mask | None,
-    source: Grid,
+    source: Placed,
     target: Grid,
     how: str,
     *,
-    scale: Scale = (1.0, 1.0),
+    scale: Scale | None = None,
 ) -> tuple[NDArray[Any], Mask]:
     """Return pixels on the grid `target`, and which of them are valid.
 
@@ -73,7 +77,7 @@ def resample(
         A name of `RESAMPLING`. Nearest takes numbers as they are, of any type; the others
         compute from valid pixels alone, and round where the type is whole numbers.
     scale
-        By which kernels are widened, where pixels get fewer.
+        By which kernels are widened, where pixels get fewer; None leaves it to GDAL.
     """
     there = np.ones(values.shape, bool) if valid is None else valid
     if how == "nearest":
@@ -94,7 +98,7 @@ def resample(
     return result.astype(values.dtype, copy=False), found
 
 
-def _nearest(values: NDArray[Any], source: Grid, target: Grid) -> NDArray[Any]:
+def _nearest(values: NDArray[Any], source: Placed, target: Grid) -> NDArray[Any]:
     """Pick pixels; GDAL warps doubles, so what they do not hold is taken in halves."""
     if values.dtype.name in _GDAL_TYPES:
         return _warp(values, source, target, "nearest", 0, None)
@@ -111,19 +115,21 @@ def _nearest(values: NDArray[Any], source: Grid, target: Grid) -> NDArray[Any]:
 
 def _warp(
     values: NDArray[Any],
-    source: Grid,
+    source: Placed,
     target: Grid,
     how: str,
     fill: float,
     nodata: float | None,
     *,
-    scale: Scale = (1.0, 1.0),
+    scale: Scale | None = None,
 ) -> NDArray[Any]:
+    scales = {} if scale is None else {"XSCALE": repr(scale[0]), "YSCALE": repr(scale[1])}
     result = np.full((target.height, target.width), fill, values.dtype)
     rasterio.warp.reproject(
         values,
         result,
-        src_transform=Affine(*source.transform),
+        src_transform=Affine(*source.transform) if isinstance(source, Grid) else None,
+        gcps=None if isinstance(source, Grid) else source.gcps(),
         src_crs=source.crs,
         dst_transform=Affine(*target.transform),
         dst_crs=target.crs,
@@ -132,7 +138,6 @@ def _warp(
         resampling=RESAMPLING[how],
         init_dest_nodata=False,
         tolerance=0,
-        XSCALE=repr(scale[0]),
-        YSCALE=repr(scale[1]),
+        **scales,
     )
     return result

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rasteret_assets.errors import ReadError
 from rasteret_assets.geo.grid import Grid, Window
+from rasteret_assets.reads.control_points import ControlPoints
 from rasteret_assets.reads.headers import BandImage
 from rasteret_assets.reads.levels import Sample
 from rasteret_assets.reads.resample import resample
@@ -34,8 +35,8 @@ class Placement:
     """Pixels of the result."""
     exact: bool
     """Whether pixels are taken as they are, one for one."""
-    scale: Scale = (1.0, 1.0)
-    """Pixels of the result per pixel of the level, where they are not."""
+    scale: Scale | None = None
+    """Pixels of the result per pixel of the level, where they are not and it is known."""
 
 
 def place(
@@ -59,7 +60,9 @@ def place(
         msg = f"band {image.band!r} has {len(image.overviews)} overviews; overview is {overview}"
         raise ReadError(msg)
     level = _level(image, whole or grid) if overview is None else overview
-    own = image.grid_at(level)
+    own = image.placed_at(level)
+    if isinstance(own, ControlPoints):
+        return _by_control_points(image, own, level, grid)
     if (offset := grid.offset_of(own)) is not None:
         target = own.window.moved(*offset).intersect(grid.window)
         if target.is_empty:
@@ -75,6 +78,21 @@ def place(
     scale = warp_scale(*_overlap(own, whole or grid))
     return Placement(
         image=image, level=level, source=source, target=target, exact=False, scale=scale
+    )
+
+
+def _by_control_points(
+    image: BandImage, points: ControlPoints, level: int, grid: Grid
+) -> Placement | None:
+    """Return what of an image without a transform goes onto `grid`."""
+    touched, whole = points.window_of(grid), Window(0, 0, points.width, points.height)
+    target = _target(points.grid, grid)
+    if touched.intersect(whole).is_empty or target.is_empty:
+        return None
+    ratio = max(1.0, touched.width / grid.width, touched.height / grid.height)
+    source = touched.grown(math.ceil(_KERNEL_PIXELS * ratio)).intersect(whole)
+    return Placement(
+        image=image, level=level, source=source, target=target, exact=False, scale=None
     )
 
 
@@ -136,7 +154,7 @@ class Canvas:
         valid = valid_pixels(self.values, mask=self.mask, nodata=image.nodata, alpha=self.alpha)
         if placed.exact:
             return self.values, valid
-        own = image.grid_at(placed.level).cut(placed.source)
+        own = image.placed_at(placed.level).cut(placed.source)
         grid = self.grid.cut(placed.target)
         return resample(self.values, valid, own, grid, how, scale=placed.scale)
 

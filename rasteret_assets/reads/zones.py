@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from rasterio.features import geometry_mask
 from rasterio.transform import Affine
 
-from rasteret_assets.errors import ReadError
+from rasteret_assets.errors import ProblemCode, ReadError, TiffError
 from rasteret_assets.geo.crs import LONLAT
 from rasteret_assets.geo.grid import Grid, Window
 from rasteret_assets.reads.areas import Area, AreaLike, area_of
@@ -153,6 +153,9 @@ class _Zones:
     def _windows(self, image: BandImage) -> list[tuple[int, Window]]:
         """Return geometries by number, and their pixels in the image."""
         grid = image.grid
+        if image.control_points is not None:
+            detail = "ground control points place it, so it has no grid of its own; use get_xarray"
+            raise TiffError(ProblemCode.UNSUPPORTED, detail)
         bounds = shapely.bounds(self._area_in(grid.crs).geometries)
         left, bottom, right, top = grid.bounds
         meets = (bounds[:, 0] < right) & (bounds[:, 2] >= left)
