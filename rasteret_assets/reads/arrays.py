@@ -133,7 +133,9 @@ def get_numpy(
         msg = "get_numpy gives the bands' numbers alone; for colors use get_xarray"
         raise ReadError(msg)
     cube, options = _read(table, bands, geometries, geometry_crs, access, arguments)
-    values = np.stack([band.values for band in cube.bands], axis=1)
+    arrays = [band.values for band in cube.bands]
+    # one band needs no copy
+    values = arrays[0][:, np.newaxis] if len(arrays) == 1 else np.stack(arrays, axis=1)
     if not options.masks:
         return values
     valid = [band.valid for band in cube.bands if band.valid is not None]

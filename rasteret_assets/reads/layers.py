@@ -33,7 +33,8 @@ class Layers:
         self.fill = fill
         self.filled = False
         """Whether some pixel holds `fill` for want of a valid one."""
-        self.values = np.full(shape, fill, dtype)
+        # fresh zeros are not written before pixels are
+        self.values = np.full(shape, fill, dtype) if fill else np.zeros(shape, dtype)
         self.valid = np.zeros(shape, bool) if options.wants_valid else None
         self._ranks = None
         if options.ranks:
