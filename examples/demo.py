@@ -18,7 +18,8 @@ import rasteret_assets
 from examples.demo_archive import generate
 from examples.home import ARCHIVE, DEMO, ROOT, environment, served_archive, workspace
 from rasteret_assets.collection import Collection
-from rasteret_assets.collection.pictures import footprint_map, quicklook
+from rasteret_assets.collection.pictures import footprint_map
+from rasteret_assets.collection.quicklooks import quicklook
 
 AREA = (77.55, 13.01, 77.58, 13.08)
 SEEN = (77.49, 13.01, 77.64, 13.08)

@@ -8,7 +8,8 @@ import shapely
 from numpy.typing import NDArray
 from PIL import Image
 
-from rasteret_assets.collection.pictures import footprint_map, quicklook
+from rasteret_assets.collection.pictures import footprint_map
+from rasteret_assets.collection.quicklooks import quicklook
 
 GROUND = (244, 246, 246)
 FRAME = (46, 34)
