@@ -7,7 +7,7 @@ from rasteret_assets.collection.handle import Collection
 from rasteret_assets.collection.origin import Given, check_ready
 from rasteret_assets.contract.columns import NAME_KEY
 from rasteret_assets.contract.conform import conform
-from rasteret_assets.fetch import HrefSigner
+from rasteret_assets.fetch import HrefSigner, signer_of
 from rasteret_assets.reads import ArrowStream
 from rasteret_assets.storage import CollectionStore
 
@@ -32,7 +32,12 @@ def open_collection(
     return Collection(origin=store, whole=store.open(), keeps=keeps, signs=signs)
 
 
-def as_collection(rows: ds.Dataset | ArrowStream, *, name: str | None = None) -> Collection:
+def as_collection(
+    rows: ds.Dataset | ArrowStream,
+    *,
+    name: str | None = None,
+    sign: HrefSigner | str | None = None,
+) -> Collection:
     """Return rows that came from a Collection, and were changed since, as a Collection.
 
     Nothing is fetched or written.
@@ -45,18 +50,25 @@ def as_collection(rows: ds.Dataset | ArrowStream, *, name: str | None = None) ->
         `{band}_metadata` columns.
     name
         What to call it; by default what the metadata of the schema says.
+    sign
+        Signs hrefs that cannot be read as they are: a signer, or its name; by default the one
+        that the metadata of the schema names.
 
     Raises
     ------
     TableError
         If a column is missing, or of another type.
+    ConfigError
+        If `sign` is no signer.
     """
+    signs = () if sign is None else (sign,)
+    signer_of(signs)
     whole = rows if isinstance(rows, ds.Dataset) else ds.dataset(_filterable(pa.table(rows)))
     check_ready(whole.schema)
     if name is not None:
         metadata = {**(whole.schema.metadata or {}), NAME_KEY: name.encode()}
         whole = whole.replace_schema(whole.schema.with_metadata(metadata))
-    return Collection(origin=Given(dataset=whole), whole=whole)
+    return Collection(origin=Given(dataset=whole), whole=whole, signs=signs)
 
 
 def _filterable(table: pa.Table) -> pa.Table:

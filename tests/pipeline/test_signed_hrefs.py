@@ -73,6 +73,9 @@ def test_a_collection_whose_hrefs_need_signing_is_read_by_the_same_signer(
     np.testing.assert_array_equal(first_pixels(built), pixels(0))
     np.testing.assert_array_equal(first_pixels(built.subset(bands=["B04"])), pixels(0))
     np.testing.assert_array_equal(first_pixels(rasteret_assets.merge(built, built)), pixels(0))
+    rows = built.dataset.to_table()
+    again = rasteret_assets.as_collection(rows, sign=signer)
+    np.testing.assert_array_equal(first_pixels(again), pixels(0))
     loaded = rasteret_assets.load("s2", workspace_dir=workspace)
     with pytest.raises(FetchError, match="forbidden"):
         first_pixels(loaded)
@@ -94,6 +97,8 @@ def test_a_signer_of_another_package_is_asked_for_by_name_and_remembered(
     loaded = rasteret_assets.load("s2", workspace_dir=workspace)
     np.testing.assert_array_equal(first_pixels(loaded), pixels(0))
     loaded.export(tmp_path / "out")
+    rows = rasteret_assets.as_collection(loaded.dataset.to_table())
+    np.testing.assert_array_equal(first_pixels(rows), pixels(0))
     exported = rasteret_assets.load(tmp_path / "out")
     np.testing.assert_array_equal(first_pixels(exported), pixels(0))
     written = all_that_is_written(workspace)

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import rasteret_assets
 from rasteret_assets import BuildSettings, Collection
+from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.errors import SourceError
+from rasteret_assets.pipeline.tables import raw_update
+from rasteret_assets.storage import StageStore, list_sources
 from tests.pipeline.conftest import Archive
 
 FILES = ("a.parquet", "b.parquet", "c.parquet")
@@ -144,6 +148,19 @@ def test_one_that_is_named_and_gone_is_a_problem_and_what_it_gave_stays(
     (problem,) = updated.problems.to_pylist()
     assert problem["source_file"] == named[2]
     assert "no such file" in problem["detail"]
+
+
+def test_one_that_vanishes_after_it_was_listed_is_a_problem(source: Path, tmp_path: Path) -> None:
+    spec = CollectionSpec(name="s2", sources=(str(source),))
+    listed = list_sources(spec.sources)
+    (source / "b.parquet").unlink()
+    store = StageStore(url=str(tmp_path / "raw"))
+    manifest = store.commit(raw_update(spec, listed, None, BuildSettings()))
+    assert manifest.rows == 6
+    problems = [store.open().problems(one) for one in manifest.fragments]
+    (problem,) = pa.concat_tables(problems).to_pylist()
+    assert problem["source_file"] == str(source / "b.parquet")
+    assert "gone since it was listed" in problem["detail"]
 
 
 def test_one_that_left_the_folder_takes_its_rows_along(source: Path, workspace: Path) -> None:
