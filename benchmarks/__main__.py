@@ -2,7 +2,8 @@
 
     .venv/bin/python -m benchmarks [--long]
 
-Some minutes; with --long, an hour: 50,000 rows for rasteret too, and a million rows for memory.
+Some minutes; with --long, an hour: 50,000 rows for rasteret too, a million rows for memory,
+and patches against TorchGeo.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from benchmarks import (
     shared,
     signed,
     tables,
+    torchgeo,
     workers,
 )
 
@@ -40,6 +42,9 @@ def main() -> None:
     points.measure(5)
     points.measure_gaps(3)
     local.measure(9)
+    if long:  # it installs PyTorch
+        torchgeo.measure(256, 3, 0)
+        torchgeo.measure(256, 3, 2)
     memory.measure([100_000, 1_000_000] if long else [20_000, 100_000])
 
 
