@@ -163,6 +163,19 @@ def test_one_that_vanishes_after_it_was_listed_is_a_problem(source: Path, tmp_pa
     assert "gone since it was listed" in problem["detail"]
 
 
+def test_rows_before_the_damage_are_not_taken_and_leave_no_file(
+    source: Path, tmp_path: Path
+) -> None:
+    spoilt_inside(source / "b.parquet")
+    spec = CollectionSpec(name="s2", sources=(str(source),))
+    store = StageStore(url=str(tmp_path / "raw"))
+    settings = BuildSettings(batch_rows=1)
+    manifest = store.commit(raw_update(spec, list_sources(spec.sources), None, settings))
+    assert manifest.rows == 6
+    named = {name for one in manifest.fragments for name in (*one.files, *one.problem_files)}
+    assert {path.name for path in (tmp_path / "raw").glob("*.parquet")} == named
+
+
 def test_one_that_left_the_folder_takes_its_rows_along(source: Path, workspace: Path) -> None:
     build(source, workspace)
     (source / "c.parquet").unlink()
