@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.dataset as ds
 from numpy.typing import NDArray
 
-from rasteret_assets.collection import Collection, open_collection, pictures
+from rasteret_assets.collection import Collection, open_collection, quicklooks
 from rasteret_assets.collection.view import band_column
 from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.errors import ProblemError, ReadError, WorkspaceError
@@ -86,10 +86,10 @@ def quicklook(store: CollectionStore, fetch: FetchSettings) -> dict[str, dg.Mark
 def picture_of(seen: Look) -> dg.MarkdownMetadataValue:
     """Return the pixels as Markdown with the picture in it."""
     title = f"{seen.id}"
-    image = pictures.quicklook(seen.values, seen.valid, title=title, bands=seen.bands, width=_WIDTH)
+    image = quicklooks.quicklook(seen.values, seen.valid, title=title, bands=seen.bands, width=_WIDTH)
     if len(image) > _MOST_BYTES:  # noisy pixels hardly compress
         half = (slice(None), slice(None, None, 2), slice(None, None, 2))
-        image = pictures.quicklook(
+        image = quicklooks.quicklook(
             seen.values[half], seen.valid[half], title=title, bands=seen.bands, width=_WIDTH // 2
         )
     data = base64.b64encode(image).decode()
