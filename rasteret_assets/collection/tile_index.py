@@ -20,6 +20,7 @@ from rasteret_assets.collection.foreign import read_index
 from rasteret_assets.collection.temporary import TemporaryFolder
 from rasteret_assets.errors import ReadError, WorkspaceError
 from rasteret_assets.geo.crs import LONLAT
+from rasteret_assets.reads.extents import affine_of
 from rasteret_assets.storage.filesystems import STORE_ERRORS, filesystem_of
 
 _STORES: Final = ((r"^s3a?://", "/vsis3/"), (r"^gs://", "/vsigs/"), (r"^file://", ""))
@@ -91,7 +92,7 @@ def _layer(
     if not len(headers):
         msg = f"band {band}: no image says where it lies, so there is nothing to index"
         raise ReadError(msg)
-    affine = _affine(pc.struct_field(headers, "transform"))
+    affine = affine_of(pc.struct_field(headers, "transform"))
     corners = _corners(affine, headers)
     crs = _crs(table, headers)
     found = np.unique(crs)
@@ -113,19 +114,6 @@ def _layer(
     )
     metadata = {"RESX": repr(float(sizes[:, 0].min())), "RESY": repr(float(sizes[:, 1].min()))}
     return frame, {**metadata, "SORT_FIELD": "datetime"}
-
-
-def _affine(transforms: pa.ListArray) -> NDArray[np.float64]:
-    """Return a, b, c, d, e, f (x = a col + b row + c) of each image."""
-    lengths = pc.list_value_length(transforms).to_numpy(zero_copy_only=False)
-    values = transforms.flatten().to_numpy(zero_copy_only=False)
-    starts = np.cumsum(lengths) - lengths
-    found = np.zeros((len(lengths), 6))
-    short, full = starts[lengths == 4], starts[lengths == 6]  # noqa: PLR2004  # the two forms
-    # Four are scale_x, origin_x, scale_y, origin_y.
-    found[np.ix_(lengths == 4, [0, 2, 4, 5])] = values[short[:, None] + np.arange(4)]  # noqa: PLR2004
-    found[lengths == 6] = values[full[:, None] + np.arange(6)]  # noqa: PLR2004
-    return found
 
 
 def _corners(affine: NDArray[np.float64], headers: pa.StructArray) -> NDArray[np.float64]:

@@ -50,7 +50,7 @@ class Images:
 
 def images_of_band(headers: BandHeaders, crs: Sequence[str | None]) -> Images:
     """Return the places of a band's images; `crs` is that of records whose headers say none."""
-    affine = _affine(headers.fields["transform"])
+    affine = affine_of(headers.fields["transform"])
     names = pc.coalesce(headers.fields["crs"], pa.array(crs, pa.string()))
     affine[~np.asarray(pc.is_valid(names), bool)] = np.nan
     named = np.array(names.to_numpy(zero_copy_only=False), object)
@@ -62,8 +62,8 @@ def images_of_band(headers: BandHeaders, crs: Sequence[str | None]) -> Images:
     return Images(affine=affine, size=np.stack(size, axis=1).astype(np.int64), crs=named)
 
 
-def _affine(transforms: pa.ListArray) -> NDArray[np.float64]:
-    """Return a, b, c, d, e, f (x = a col + b row + c) of each image."""
+def affine_of(transforms: pa.ListArray) -> NDArray[np.float64]:
+    """Return a, b, c, d, e, f (x = a col + b row + c) of each image; nan where it has none."""
     lengths = pc.fill_null(pc.list_value_length(transforms), 0).to_numpy(zero_copy_only=False)
     values = pc.list_flatten(transforms).to_numpy(zero_copy_only=False)
     starts = np.cumsum(lengths) - lengths
