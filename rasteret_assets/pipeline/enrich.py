@@ -10,12 +10,12 @@ from rasteret_assets.contract.tables import Progress, Report
 from rasteret_assets.errors import ConfigError
 from rasteret_assets.fetch import HeaderFetcher, HrefSigner, signer_of
 from rasteret_assets.fetch.collector import seldom_collected
-from rasteret_assets.locations import locate
 from rasteret_assets.pipeline.chunks import Chunk, ChunkDone, HeaderPlan, plan_headers
 from rasteret_assets.pipeline.headers import ChunkContext, fetch_chunk
 from rasteret_assets.pipeline.known import Known
 from rasteret_assets.pipeline.stale import StaleHeaders
 from rasteret_assets.storage import Manifest, Workspace
+from rasteret_assets.storage.filesystems import filesystem_of, is_local
 
 REMAPPED = "remapped_table"
 HEADERS_STAGE = "band_headers"
@@ -150,7 +150,8 @@ def enrich(  # what, where to, and how hard
 
 def is_remote(spec: CollectionSpec) -> bool:
     """Return whether a source lies elsewhere, so that files of this machine are not its own."""
-    return any(locate(source).scheme != "file" for source in spec.sources)
+    # By storage, not by what an href may be: a source may be a prefix or a whole bucket.
+    return not all(is_local(filesystem_of(source)[0]) for source in spec.sources)
 
 
 def named_signer(spec: CollectionSpec) -> HrefSigner | None:
