@@ -86,7 +86,9 @@ def quicklook(store: CollectionStore, fetch: FetchSettings) -> dict[str, dg.Mark
 def picture_of(seen: Look) -> dg.MarkdownMetadataValue:
     """Return the pixels as Markdown with the picture in it."""
     title = f"{seen.id}"
-    image = quicklooks.quicklook(seen.values, seen.valid, title=title, bands=seen.bands, width=_WIDTH)
+    image = quicklooks.quicklook(
+        seen.values, seen.valid, title=title, bands=seen.bands, width=_WIDTH
+    )
     if len(image) > _MOST_BYTES:  # noisy pixels hardly compress
         half = (slice(None), slice(None, None, 2), slice(None, None, 2))
         image = quicklooks.quicklook(
