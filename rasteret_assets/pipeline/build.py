@@ -3,6 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+import pyarrow as pa
+
 from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retry
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.contract.tables import Report
@@ -56,6 +58,7 @@ def build(  # what, where to, and how
     """
     recent = RecentRecords(settings.batch_bytes)
     remapped = remap_sources(spec, workspace, settings, fresh=fresh, recent=recent)
+    pa.default_memory_pool().release_unused()  # what sorting took, others need now
     if spec.enrich:
         bands = bands_of(spec, remapped)
         enrich_bands(

@@ -33,6 +33,9 @@ VALIDATED_VERSION = 1
 REMAPPED_VERSION = 1
 """Raised when a stage's output would change for the same input."""
 
+_RUN_SHARE = 2
+"""Sorting a run takes three times its memory for a moment, more than zipping a file does."""
+
 SOURCE_ROWS_FACT = "source_rows"
 """Fact of a fragment: rows of the source file, before filter and checks."""
 GEO_FACT = "geo"
@@ -257,16 +260,14 @@ def _remapped(
     settings: BuildSettings,
     work: _Work,
 ) -> Iterator[StageBatch]:
-    for run in _runs(batches, settings.file_bytes):
+    def one(run: StageBatch) -> StageBatch:
         remapped = remap(
-            run.rows,
-            spec,
-            work.geo,
-            work.source,
-            geometries=run.geometries,
-            bounds=run.bounds,
+            run.rows, spec, work.geo, work.source, geometries=run.geometries, bounds=run.bounds
         )
-        yield _with_earlier(run, remapped)
+        return _with_earlier(run, remapped)
+
+    # map() lets go of a run before the next one is made
+    return map(one, _runs(batches, settings.file_bytes // _RUN_SHARE))
 
 
 def _runs(batches: Iterable[StageBatch], most: int) -> Iterator[StageBatch]:
@@ -281,22 +282,25 @@ def _runs(batches: Iterable[StageBatch], most: int) -> Iterator[StageBatch]:
         weight = batch.rows.nbytes
         if held and (size + weight > most or batch.rows.schema != held[0].rows.schema):
             yield _joined(held)
-            held, size = [], 0
+            size = 0
         held.append(batch)
         size += weight
     if held:
         yield _joined(held)
 
 
-def _joined(batches: Sequence[StageBatch]) -> StageBatch:
+def _joined(batches: list[StageBatch]) -> StageBatch:
+    """Return `batches` as one, and empty the list: their rows are wanted nowhere else."""
     decoded = [batch.geometries for batch in batches if batch.geometries is not None]
     bounds = [batch.bounds for batch in batches if batch.bounds is not None]
-    return StageBatch(
+    joined = StageBatch(
         rows=pa.concat_tables([batch.rows for batch in batches]),
         problems=pa.concat_tables([batch.problems for batch in batches]),
         geometries=np.concatenate(decoded) if len(decoded) == len(batches) else None,
         bounds=np.concatenate(bounds) if len(bounds) == len(batches) else None,
     )
+    batches.clear()
+    return joined
 
 
 def _with_earlier(before: StageBatch, after: StageBatch) -> StageBatch:
