@@ -48,6 +48,8 @@ class Turn:
     """The whole command: Dagster's start-up, the table's stages, the Collection."""
     cpu: Mapping[str, float]
     """Seconds of CPU time by process, from before the run to after it."""
+    peak_bytes: int
+    """The most memory a worker had at once."""
 
 
 def main() -> None:
@@ -109,6 +111,7 @@ def _turn(table: Path, rows: int, workers: int) -> Turn:
         before = _cpu_seconds(pids)
         done = deployment.materialize(["--config-json", config])
         after = _cpu_seconds(pids)
+        peak = max(_peak_bytes(one) for pid in pids for one in psutil.Process(pid).children())
     found = found_in(deployment.folder / "workspace" / "bench_records", BANDS)
     if any(found[key] != rows for key in ("rows", *(f"{b}_metadata: headers" for b in BANDS))):
         msg = f"{found} stored, of {rows} rows"
@@ -120,6 +123,7 @@ def _turn(table: Path, rows: int, workers: int) -> Turn:
             "the run's own": done.cpu,
             **{name: used - before[name] for name, used in after.items()},
         },
+        peak_bytes=peak,
     )
 
 
@@ -169,6 +173,14 @@ def _cpu_seconds(workers: Mapping[int, str]) -> dict[str, float]:
     return used
 
 
+def _peak_bytes(process: psutil.Process) -> int:
+    """Return the most memory that a process, or one it has started, has had at once."""
+    family = [process, *process.children(recursive=True)]
+    lines = [Path(f"/proc/{one.pid}/status").read_text().splitlines() for one in family]
+    peaks = [line for status in lines for line in status if line.startswith("VmHWM")]  # proc(5)
+    return max(int(line.split()[1]) for line in peaks) * 1024
+
+
 def _fetching(home: Path) -> float:
     """Return the seconds from the first chunk's start to the last one's end."""
     kinds = {dg.DagsterEventType.STEP_START, dg.DagsterEventType.STEP_SUCCESS}
@@ -189,7 +201,9 @@ def _report(headers: int, results: Mapping[int, list[Turn]]) -> None:
         seconds = statistics.median(turn.seconds for turn in turns)
         whole = statistics.median(turn.run_seconds for turn in turns)
         rates[workers] = headers / seconds
-        print(f"{workers} at work: {rates[workers]:,.0f} headers/s, whole run {whole:.1f} s")
+        peak = max(turn.peak_bytes for turn in turns) >> 20
+        told = f"{rates[workers]:,.0f} headers/s, whole run {whole:.1f} s, {peak} MiB a worker"
+        print(f"{workers} at work: {told}")
         for name in turns[0].cpu:
             cpu = statistics.median(turn.cpu[name] for turn in turns)
             print(f"    {name:24}{cpu:8.2f} CPU s")
