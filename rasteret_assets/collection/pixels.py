@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, Literal, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 import pyarrow as pa
 import xarray as xr
@@ -15,8 +15,7 @@ from rasteret_assets.collection.choosing import Day, Geometries, lonlat_geometri
 from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.errors import ConfigError
 from rasteret_assets.geo.crs import LONLAT
-from rasteret_assets.reads import AreaLike, ReadArguments
-from rasteret_assets.reads.options import MAX_BYTES
+from rasteret_assets.reads import AreaLike, PointArguments, ReadArguments, ZoneArguments
 
 if TYPE_CHECKING:
     import geopandas
@@ -141,25 +140,20 @@ class PixelReads(ABC):
             **arguments,
         )
 
-    def get_gdf(  # noqa: PLR0913  # a public door owes its callers names
+    def get_gdf(
         self,
         geometries: AreaLike,
         bands: Sequence[str] | None = None,
         *,
         geometry_crs: object = LONLAT,
         time_range: TimeRange | None = None,
-        stats: Sequence[str] | None = None,
-        all_touched: bool = False,
-        apply_scale: bool = False,
-        on_error: Literal["raise", "skip"] = "raise",
-        on_drift: Literal["raise", "refresh", "skip"] = "raise",
-        max_bytes: int = MAX_BYTES,
         fetch: FetchSettings | None = None,
+        **arguments: Unpack[ZoneArguments],
     ) -> "geopandas.GeoDataFrame":
         """Return a GeoDataFrame with a row for each geometry and record that has pixels of it.
 
-        See `reads.zones.get_gdf` for the arguments: `stats` are such as "mean" and "p95", and
-        None gives the pixels themselves.
+        See `reads.zones.get_gdf` for the other arguments: `stats` are such as "mean" and "p95",
+        and None, the default, gives the pixels themselves.
 
         Raises
         ------
@@ -175,31 +169,23 @@ class PixelReads(ABC):
             bands=wanted,
             geometries=geometries,
             geometry_crs=geometry_crs,
-            stats=stats,
-            all_touched=all_touched,
-            apply_scale=apply_scale,
-            on_error=on_error,
-            on_drift=on_drift,
-            max_bytes=max_bytes,
             access=self.access(fetch),
+            **arguments,
         )
 
-    def sample_points(  # noqa: PLR0913  # a public door owes its callers names
+    def sample_points(
         self,
         points: reads.ArrowStream,
         bands: Sequence[str] | None = None,
         *,
         geometry_crs: object = LONLAT,
         time_range: TimeRange | None = None,
-        mosaic: Literal["first", "last"] | None = "last",
-        apply_scale: bool = False,
-        on_error: Literal["raise", "skip"] = "raise",
-        on_drift: Literal["raise", "refresh", "skip"] = "raise",
         fetch: FetchSettings | None = None,
+        **arguments: Unpack[PointArguments],
     ) -> pa.Table:
         """Return the table of points with a column per band: the pixel that each lies in.
 
-        See `reads.sample_points` for the arguments: `points` is any Arrow table with a
+        See `reads.sample_points` for the other arguments; `points` is any Arrow table with a
         `geometry` column, or with x and y, lon and lat, or longitude and latitude.
 
         Raises
@@ -215,11 +201,8 @@ class PixelReads(ABC):
             rows,
             bands=wanted,
             geometry_crs=geometry_crs,
-            mosaic=mosaic,
-            apply_scale=apply_scale,
-            on_error=on_error,
-            on_drift=on_drift,
             access=self.access(fetch),
+            **arguments,
         )
 
     def _rows(

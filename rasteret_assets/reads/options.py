@@ -1,6 +1,6 @@
 """What a caller may ask of a read, checked once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypedDict
 
@@ -33,8 +33,30 @@ def _one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
         raise ReadError(msg)
 
 
-class ReadArguments(TypedDict, total=False):
+class PickArguments(TypedDict, total=False):
     """Keyword arguments that all doors of the room share; see `get_xarray`."""
+
+    apply_scale: bool
+    on_error: Literal["raise", "skip"]
+    on_drift: Literal["raise", "refresh", "skip"]
+
+
+class PointArguments(PickArguments, total=False):
+    """Those of `sample_points`."""
+
+    mosaic: Literal["first", "last"] | None
+
+
+class ZoneArguments(PickArguments, total=False):
+    """Those of `get_gdf`."""
+
+    stats: Sequence[str] | None
+    all_touched: bool
+    max_bytes: int
+
+
+class ReadArguments(PickArguments, total=False):
+    """Those of `get_xarray` and `get_numpy`."""
 
     crs: object
     resolution: float | tuple[float, float] | None
@@ -46,9 +68,6 @@ class ReadArguments(TypedDict, total=False):
     mosaic_by: Period | None
     overview: int | None
     all_touched: bool
-    apply_scale: bool
-    on_error: Literal["raise", "skip"]
-    on_drift: Literal["raise", "refresh", "skip"]
     max_bytes: int
 
 
