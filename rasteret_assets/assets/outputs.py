@@ -54,11 +54,11 @@ class CollectionPlan:
 
     plan: Callable[[CollectionManifest | None], CollectionUpdate]
     """Given the newest state, says what becomes of it."""
-    columns: Told
-    """Says what the UI shows of the Collection's columns."""
-    look: FetchSettings | None
-    """How a look at some pixels is fetched; None looks at none."""
     rows_in: int
+    columns: Told = untold
+    """Says what the UI shows of the Collection's columns."""
+    look: FetchSettings | None = None
+    """How a look at some pixels is fetched; None looks at none."""
 
 
 def newest(table: StageTable) -> StageTable:
