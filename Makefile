@@ -11,7 +11,7 @@ TORCHGEO := .venv-torchgeo
 WORKERS ?= auto
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: help install demo ui test test-torchgeo check format bench clean
+.PHONY: help install demo ui screenshots test test-torchgeo check format bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +34,13 @@ demo: $(STAMP) ## a small archive of its own: built by Dagster, read back, drawn
 ui: $(STAMP) ## Dagster's UI over the declared collections, with the demo archive served
 	@$(BIN)/python -m examples.ui
 
+screenshots: $(STAMP) ## take the README's pictures of Dagster's UI anew, in a real browser
+	@.ci/need chromium=chromium
+	@RASTERET_ASSETS_SCREENSHOTS=docs/images $(BIN)/pytest -q tests/assets/test_ui_in_browser.py
+
 test: $(STAMP) ## run every test
-	@.ci/need redis-server=redis-server initdb=postgresql docker-compose=docker-compose
+	@.ci/need redis-server=redis-server initdb=postgresql docker-compose=docker-compose \
+		chromium=chromium
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 # PyTorch is too large for .venv. constraints-torchgeo.txt has what comes with it, and goes
@@ -72,6 +77,6 @@ bench: $(STAMP) ## measure against rasteret, GDAL and a bare HTTP loop (needs ng
 	@$(BIN)/python -m benchmarks
 
 clean: ## remove all that was generated, .venv included
-	rm -rf $(VENV) .venv-peer $(TORCHGEO) .demo .bench .dagster build dist *.egg-info
+	rm -rf $(VENV) .venv-peer $(TORCHGEO) .demo .bench .dagster .artefacts build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
