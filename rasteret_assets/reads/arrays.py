@@ -35,7 +35,8 @@ def get_xarray(
     The grid covers the whole area in whole pixels, also where no file reaches. Where all
     images share a grid and neither `crs` nor `resolution` is given, it is theirs and pixels
     are taken as they are. Else images are resampled onto the CRS that most of them have, with
-    the pixel size of the finest: so bands of 10 m and 20 m come at 10 m.
+    the pixel size of the finest: so bands of 10 m and 20 m come at 10 m. Files that only ground
+    control points place are warped by them.
 
     Parameters
     ----------
@@ -46,7 +47,10 @@ def get_xarray(
     geometries
         A box (left, bottom, right, top), which gives all pixels it touches; or geometries,
         which leave out pixels whose centre lies outside all of them: Shapely, WKB, GeoJSON,
-        Arrow or GeoArrow arrays, GeoPandas objects. None takes all that the images cover.
+        Arrow or GeoArrow arrays, GeoPandas objects. They may be of several kinds: of points,
+        the pixels they lie in count. None takes all that the images cover. What no image
+        covers is invalid; an area that none meets, and one that is empty or has a missing
+        geometry, is an error.
     geometry_crs
         CRS of `geometries`; coordinates are x, y.
     access
