@@ -69,6 +69,16 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
+class HeadersAlone(EnrichmentResource):
+    """Small chunks, and no looks at pixels, whatever else run config sets.
+
+    Tests count requests for headers; the looks have tests of their own.
+    """
+
+    chunk_headers: int = 4
+    look_at_pixels: bool = False
+
+
 @pytest.fixture
 def deployment(archive: Archive, instance: dg.DagsterInstance, tmp_path: Path) -> Deployment:
     """The archive's first table with its three bands declared."""
@@ -76,8 +86,7 @@ def deployment(archive: Archive, instance: dg.DagsterInstance, tmp_path: Path) -
         declared=declared("demo", archive.folder / "items.parquet", bands=BANDS),
         root=str(tmp_path / "workspace"),
         instance=instance,
-        # Tests count requests for headers: the looks at pixels have tests of their own.
-        enrichment=EnrichmentResource(chunk_headers=4, look_at_pixels=False),
+        enrichment=HeadersAlone(),
     )
 
 
