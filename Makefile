@@ -36,7 +36,8 @@ ui: $(STAMP) ## Dagster's UI over the declared collections, with the demo archiv
 
 screenshots: $(STAMP) ## take the README's pictures of Dagster's UI anew, in a real browser
 	@.ci/need chromium=chromium
-	@RASTERET_ASSETS_SCREENSHOTS=docs/images $(BIN)/pytest -q tests/assets/test_ui_in_browser.py
+	@RASTERET_ASSETS_SCREENSHOTS=docs/images $(BIN)/pytest -q \
+		--basetemp=/tmp/rasteret-demo tests/assets/test_ui_in_browser.py
 
 test: $(STAMP) ## run every test
 	@.ci/need redis-server=redis-server initdb=postgresql docker-compose=docker-compose \
