@@ -29,6 +29,7 @@ _WAYS = {
     "ours": ("points_ours", {}),
     "ours warm": ("points_ours", {"calls": "2"}),
     "sample, 16 threads": ("points_rasterio", {"way": "sample", "threads": "16"}),
+    "sample, 32 threads": ("points_rasterio", {"way": "sample", "threads": "32"}),
     "sample, 64 threads": ("points_rasterio", {"way": "sample", "threads": "64"}),
     "blocks, 16 threads": ("points_rasterio", {"way": "block", "threads": "16"}),
     "blocks, 64 threads": ("points_rasterio", {"way": "block", "threads": "64"}),
