@@ -69,7 +69,7 @@ def deployed(
     with cluster(tmp_path, declared, limits) as deployed:
         deployed.store.apply(monkeypatch)
         settings = deployed.project.home / "celery.yaml"
-        text = settings.read_text().replace("visibility_timeout: 3600", "visibility_timeout: 30")
+        text = settings.read_text().replace("visibility_timeout: 3600", "visibility_timeout: 45")
         settings.write_text(text.replace("interval: 10", "interval: 1"))
         deployed.start("code", "code")
         deployed.says("code", "Started Dagster code server")
@@ -97,15 +97,13 @@ def test_a_run_outlives_the_loss_of_a_worker(deployed: Cluster, server: RangeSer
     assert sorted(numbers) == list(range(ROWS))
     widths = np.array([one["image_width"] for one in found["B04_metadata"].to_pylist()])
     assert np.array_equal(widths, np.array(SIDES)[numbers % len(SIDES)])
-    # Only the chunk that was lost has been asked for again.
+    # Only what was lost has been asked for again.
     asked = Counter(one.path for one in server.seen())
     assert len(asked) == ROWS
-    again = sorted(int(path.split("/")[0]) for path, times in asked.items() if times > 1)
-    assert 0 < len(again) <= CHUNK
-    assert max(asked.values()) == 2
+    assert 0 < asked.total() - ROWS <= CHUNK
     assert server.peak_in_flight <= 2 * IN_FLIGHT
     began = Counter(_steps(deployed, run_id, "ExecutionStepStartEvent"))
-    assert sum(times > 1 for times in began.values()) == 1
+    assert sum(times > 1 for step, times in began.items() if ".fetch[" in step) == 1
     # What steps printed is in the bucket, and nothing of the deployment on this disk.
     fs, folder = filesystem_of("s3://archive/compute-logs")
     assert fs.find(folder)
