@@ -55,7 +55,8 @@ def test_tokens_are_renewed_in_mid_build_and_never_written_down(
     )
     assert built.problems["code"].to_pylist() == [ProblemCode.NOT_FOUND]
     assert len(signer.issued) >= 3
-    assert {one.status for one in archive.server.seen()} == {206, 404}
+    refused = [one for one in archive.server.seen() if one.status == 403]
+    assert len(refused) <= 5 * len(signer.issued)  # at most those on their way when one expired
     written = all_that_is_written(workspace)
     assert archive.href(99, "B08") in written
     assert [token for token in signer.issued if token in written] == []
