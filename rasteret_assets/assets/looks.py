@@ -1,7 +1,7 @@
 """A look at the pixels of one record: proof that it can be read, and a small picture."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -62,7 +62,7 @@ def look(collection: Collection, fetch: FetchSettings) -> Look | None:
     ReadError, FetchError, TiffError, WorkspaceError
         If it cannot be read.
     """
-    for band in collection.bands:
+    for band in _colours_first(collection.bands):
         chosen = _latest(collection, band)
         if chosen is not None:
             return _read(collection, band, chosen, _impatient(fetch))
@@ -85,14 +85,24 @@ def quicklook(store: CollectionStore, fetch: FetchSettings) -> dict[str, dg.Mark
 
 def picture_of(seen: Look) -> dg.MarkdownMetadataValue:
     """Return the pixels as Markdown with the picture in it."""
-    title = f"{seen.id}"
+    title, together = seen.id, seen.bands in _TRUE_COLOUR
     image = quicklooks.quicklook(
-        seen.values, seen.valid, title=title, bands=seen.bands, width=_WIDTH
+        seen.values,
+        seen.valid,
+        title=title,
+        bands=seen.bands,
+        together=together,
+        width=_WIDTH,
     )
     if len(image) > _MOST_BYTES:  # noisy pixels hardly compress
         half = (slice(None), slice(None, None, 2), slice(None, None, 2))
         image = quicklooks.quicklook(
-            seen.values[half], seen.valid[half], title=title, bands=seen.bands, width=_WIDTH // 2
+            seen.values[half],
+            seen.valid[half],
+            title=title,
+            bands=seen.bands,
+            together=together,
+            width=_WIDTH // 2,
         )
     data = base64.b64encode(image).decode()
     return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{data})\n\n{seen.told()}")
@@ -106,6 +116,12 @@ def _impatient(fetch: FetchSettings) -> FetchSettings:
         request_timeout_s=min(10.0, fetch.request_timeout_s),
         connect_timeout_s=min(5.0, fetch.connect_timeout_s),
     )
+
+
+def _colours_first(bands: Sequence[str]) -> list[str]:
+    """Return the bands, with those that make a picture in true colours before the others."""
+    triple: set[str] = next(({*triple} for triple in _TRUE_COLOUR if {*triple} <= {*bands}), set())
+    return sorted(bands, key=lambda band: band not in triple)
 
 
 def _latest(collection: Collection, band: str) -> dict[str, Any] | None:

@@ -40,11 +40,11 @@ def stage_metadata(table: StageTable, rows_in: int | None, seconds: float) -> Me
         rows_in = sum(fragment.facts[SOURCE_ROWS_FACT] for fragment in fragments)
     return {
         "dagster/row_count": rows,
-        "dagster/uri": table.url,
-        "workspace_path": dg.MetadataValue.path(table.url),
         "rows_in": rows_in,
         "rows_out": rows,
         **problem_metadata(stage_problems(fragments), stage_examples(fragments)),
+        "dagster/uri": table.url,
+        "workspace_path": dg.MetadataValue.path(table.url),
         "source_files": len(fragments),
         "files": sum(len(fragment.files) for fragment in fragments),
         "bytes_decoded": sum(fragment.facts["bytes"] for fragment in fragments),
@@ -106,13 +106,13 @@ def collection_metadata(
     counts = Counter({str(one["values"]): int(one["counts"].as_py()) for one in problems})
     return {
         "dagster/row_count": manifest.rows,
+        "coverage": shares_table({band: coverage_of(found) for band, found in headers.items()}),
+        **problem_metadata(counts),
+        "footprints": map_of(store, manifest.rows, "Where the records lie"),
         "dagster/uri": store.url,
         "workspace_path": dg.MetadataValue.path(store.url),
         "rows_in": rows_in,
         "rows_out": manifest.rows,
-        **problem_metadata(counts),
-        "coverage": shares_table({band: coverage_of(found) for band, found in headers.items()}),
-        "footprints": map_of(store, manifest.rows, f"{manifest.rows:,} records"),
         "files": len(manifest.files),
         "months": len({(file.year, file.month) for file in manifest.files}),
         "generation": manifest.generation,
