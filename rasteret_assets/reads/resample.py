@@ -11,6 +11,7 @@ from rasterio.transform import Affine
 from rasteret_assets.errors import ReadError
 from rasteret_assets.geo.grid import Grid
 from rasteret_assets.reads.control_points import ControlPoints
+from rasteret_assets.reads.quiet import quiet
 from rasteret_assets.reads.validity import Mask
 from rasteret_assets.reads.warp_scale import Scale
 
@@ -125,19 +126,20 @@ def _warp(
 ) -> NDArray[Any]:
     scales = {} if scale is None else {"XSCALE": repr(scale[0]), "YSCALE": repr(scale[1])}
     result = np.full((target.height, target.width), fill, values.dtype)
-    rasterio.warp.reproject(
-        values,
-        result,
-        src_transform=Affine(*source.transform) if isinstance(source, Grid) else None,
-        gcps=None if isinstance(source, Grid) else source.gcps(),
-        src_crs=source.crs,
-        dst_transform=Affine(*target.transform),
-        dst_crs=target.crs,
-        src_nodata=nodata,
-        dst_nodata=nodata,
-        resampling=RESAMPLING[how],
-        init_dest_nodata=False,
-        tolerance=0,
-        **scales,
-    )
+    with quiet():
+        rasterio.warp.reproject(
+            values,
+            result,
+            src_transform=Affine(*source.transform) if isinstance(source, Grid) else None,
+            gcps=None if isinstance(source, Grid) else source.gcps(),
+            src_crs=source.crs,
+            dst_transform=Affine(*target.transform),
+            dst_crs=target.crs,
+            src_nodata=nodata,
+            dst_nodata=nodata,
+            resampling=RESAMPLING[how],
+            init_dest_nodata=False,
+            tolerance=0,
+            **scales,
+        )
     return result

@@ -16,6 +16,7 @@ from rasteret_assets.errors import ReadError
 from rasteret_assets.geo.grid import Bounds, Grid, Window
 from rasteret_assets.reads.areas import Area
 from rasteret_assets.reads.options import ReadOptions
+from rasteret_assets.reads.quiet import quiet
 from rasteret_assets.reads.validity import Mask
 
 _PIXELS_MAX: Final = 1 << 40
@@ -38,13 +39,14 @@ class Target:
         if self.area is None:
             return None
         points = shapely.get_type_id(self.area.geometries).max() <= 0  # mean their pixels
-        found: Mask = geometry_mask(
-            list(self.area.geometries),
-            (grid.height, grid.width),
-            Affine(*grid.transform),
-            all_touched=self.all_touched or points,
-            invert=True,
-        )
+        with quiet():
+            found: Mask = geometry_mask(
+                list(self.area.geometries),
+                (grid.height, grid.width),
+                Affine(*grid.transform),
+                all_touched=self.all_touched or points,
+                invert=True,
+            )
         return None if found.all() else found
 
 

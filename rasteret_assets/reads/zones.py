@@ -22,6 +22,7 @@ from rasteret_assets.reads.headers import BandImage
 from rasteret_assets.reads.left_out import left_out
 from rasteret_assets.reads.options import MAX_BYTES, ReadOptions
 from rasteret_assets.reads.plan import nothing_found
+from rasteret_assets.reads.quiet import quiet
 from rasteret_assets.reads.records import Record, select, within
 from rasteret_assets.reads.scene import Canvas, Placement, canvas_of, quantities
 from rasteret_assets.reads.statistics import statistic, statistics
@@ -194,13 +195,14 @@ class _Zones:
         if not self._area.clips:
             return np.ones(shape, bool)
         point = shapely.get_type_id(geometry) in _POINTS
-        inside: Mask = geometry_mask(
-            [geometry],
-            shape,
-            Affine(*grid.transform),
-            all_touched=point or self._options.all_touched,
-            invert=True,
-        )
+        with quiet():
+            inside: Mask = geometry_mask(
+                [geometry],
+                shape,
+                Affine(*grid.transform),
+                all_touched=point or self._options.all_touched,
+                invert=True,
+            )
         return inside
 
     def _take(self, index: int, zones: Sequence[Sequence[_Zone]]) -> None:
