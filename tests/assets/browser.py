@@ -20,7 +20,7 @@ ANSWERS_MS = 90_000
 _SIZE = ViewportSize(width=1280, height=800)
 _STILL_MS = 1_000
 """Milliseconds without a change after which a page is thought to be complete."""
-_COLOURS = 192
+_COLOURS = 256
 _ARGUMENTS = (
     "--no-sandbox",  # tests may run as root
     "--disable-gpu",
@@ -43,6 +43,7 @@ def chromium() -> Iterator[Page]:
         browser = playwright.chromium.launch(executable_path=found, args=list(_ARGUMENTS))
         page = browser.new_page(viewport=_SIZE)
         page.set_default_timeout(ANSWERS_MS)
+        expect.set_options(timeout=ANSWERS_MS)
         page.add_init_script(_NO_INVITATION)
         try:
             yield page
@@ -53,7 +54,7 @@ def chromium() -> Iterator[Page]:
 def photograph(page: Page, name: str) -> Path:
     """Write what the page shows, once nothing on it is still loading; return the PNG's path."""
     for sign in (page.locator("[class*=pinner]"), page.get_by_text("Loading")):
-        expect(sign.filter(visible=True)).to_have_count(0, timeout=ANSWERS_MS)
+        expect(sign.filter(visible=True)).to_have_count(0)
     folder = Path(os.environ.get(PICTURES_VARIABLE, ROOT / ".artefacts"))
     folder.mkdir(parents=True, exist_ok=True)
     seen = Image.open(io.BytesIO(_still(page))).convert("RGB")
