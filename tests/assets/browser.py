@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Error, Locator, Page, ViewportSize, expect, sync_playwright
 
 from tests.conftest import ROOT, require
 
@@ -36,7 +36,10 @@ _NO_INVITATION = "localStorage.setItem('communityNux', '1')"
 
 @contextmanager
 def chromium() -> Iterator[Page]:
-    """Start Chromium meanwhile; gives a page whose waits are patient."""
+    """Start Chromium meanwhile; gives a page whose waits are patient.
+
+    What it shows when a test fails is kept beside the other pictures, as failed.png.
+    """
     found = shutil.which("chromium")
     require(found is not None, "no chromium; on Debian: apt-get install chromium")
     with sync_playwright() as playwright:
@@ -47,6 +50,9 @@ def chromium() -> Iterator[Page]:
         page.add_init_script(_NO_INVITATION)
         try:
             yield page
+        except (AssertionError, Error):
+            page.screenshot(path=_folder() / "failed.png")
+            raise
         finally:
             browser.close()
 
@@ -55,10 +61,8 @@ def photograph(page: Page, name: str) -> Path:
     """Write what the page shows, once nothing on it is still loading; return the PNG's path."""
     for sign in (page.locator("[class*=pinner]"), page.get_by_text("Loading")):
         expect(sign.filter(visible=True)).to_have_count(0)
-    folder = Path(os.environ.get(PICTURES_VARIABLE, ROOT / ".artefacts"))
-    folder.mkdir(parents=True, exist_ok=True)
     seen = Image.open(io.BytesIO(_still(page))).convert("RGB")
-    path = folder / f"{name}.png"
+    path = _folder() / f"{name}.png"
     seen.quantize(_COLOURS, Image.Quantize.MEDIANCUT).save(path, optimize=True)
     return path
 
@@ -73,6 +77,12 @@ def drawn_width(picture: Locator) -> int:
     """Return how many pixels wide an image is, 0 if the browser could not draw it."""
     picture.evaluate("image => image.decode()")
     return int(picture.evaluate("image => image.naturalWidth"))
+
+
+def _folder() -> Path:
+    folder = Path(os.environ.get(PICTURES_VARIABLE, ROOT / ".artefacts"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def _still(page: Page) -> bytes:
