@@ -4,9 +4,9 @@ With the shipped dagster.yaml, whichever way runs are started; counted at the se
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
@@ -23,7 +23,7 @@ NAMES: Final = ("one", "other")
 SLOTS: Final = 2
 """Of every pool, as the shipped dagster.yaml has it."""
 REQUESTS: Final = 8
-"""In flight, of one chunk of enrichment."""
+"""In flight to one host, of one chunk of enrichment."""
 SCENES: Final = 64
 RUN_S: Final = 200
 PROCESSES: Final = {
@@ -47,40 +47,49 @@ def shared(archive: Archive, tmp_path: Path) -> Project:
     return project
 
 
-def config(executor: dict[str, Any]) -> str:
-    """Run config, as JSON, under which a chunk has `REQUESTS` in flight."""
-    limits = {"chunk_headers": 32, "max_concurrent": REQUESTS, "max_per_host": 2 * REQUESTS}
-    return json.dumps(
-        {"resources": {"enrichment": {"config": limits}}, "execution": {"config": executor}}
-    )
+def config(limits: Mapping[str, int]) -> str:
+    """Run config, as JSON: chunks of 32 headers, two at a time in processes of their own."""
+    enrichment = {"config": {"chunk_headers": 32, **limits}}
+    return json.dumps({"resources": {"enrichment": enrichment}, "execution": {"config": PROCESSES}})
 
 
-def by_commands(project: Project) -> None:
+def by_commands(project: Project, config: str) -> None:
     """Both runs from a shell: two processes, two chunks at a time each."""
     runs = [
-        project.start(
-            f"group:{name}", "--partition-range", "B04...B08", "--config-json", config(PROCESSES)
-        )
+        project.start(f"group:{name}", "--partition-range", "B04...B08", "--config-json", config)
         for name in NAMES
     ]
     assert [run.wait(RUN_S) for run in runs] == [0, 0]
 
 
-def by_the_queue(project: Project) -> None:
+def by_the_queue(project: Project, config: str) -> None:
     """Both runs through the webserver and the daemon's queue."""
     with dagster_dev(project) as ui:
         for name in NAMES:
-            launch(ui, name)
+            launch(ui, name, config)
         wait_until(lambda: states(ui) == ["SUCCESS"] * 2, RUN_S, ui.runs)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("start", [by_commands, by_the_queue])
+@pytest.mark.parametrize(
+    ("start", "limits"),
+    [
+        pytest.param(
+            by_commands, {"max_concurrent": REQUESTS, "max_per_host": 16}, id="commands, per chunk"
+        ),
+        pytest.param(
+            by_the_queue, {"max_concurrent": 16, "max_per_host": REQUESTS}, id="queue, per host"
+        ),
+    ],
+)
 def test_two_runs_share_the_slots_of_a_pool(
-    shared: Project, archive: Archive, start: Callable[[Project], None]
+    shared: Project,
+    archive: Archive,
+    start: Callable[[Project, str], None],
+    limits: Mapping[str, int],
 ) -> None:
-    start(shared)
+    start(shared, config(limits))
 
     # Four chunks would have run at once, but for the pool.
     assert REQUESTS < archive.server.peak_in_flight <= SLOTS * REQUESTS
@@ -102,7 +111,7 @@ def test_every_step_that_may_ask_the_server_takes_a_slot(tmp_path: Path) -> None
     }
 
 
-def launch(ui: Ui, name: str) -> None:
+def launch(ui: Ui, name: str, config: str) -> None:
     """Ask the webserver for a run of the collection's job."""
     query = """
     mutation($params: ExecutionParams!) { launchRun(executionParams: $params) {
@@ -115,7 +124,7 @@ def launch(ui: Ui, name: str) -> None:
             "repositoryLocationName": "rasteret_assets",
             "jobName": f"{name}__update",
         },
-        "runConfigData": config(PROCESSES),
+        "runConfigData": config,
         "mode": "default",
         "executionMetadata": {"tags": [{"key": k, "value": v} for k, v in tags.items()]},
     }
