@@ -35,6 +35,12 @@ class Archive:
         table = record_table(stop - start, self.href, bands, start=start)
         return Path(write_table(table, self.folder / name))
 
+    def headers_asked(self) -> list[str]:
+        """Files whose beginning was asked for since last asked; quick-looks read tiles besides."""
+        asked = [one.path for one in self.server.seen() if one.range.startswith("bytes=0-")]
+        self.server.forget()
+        return asked
+
     def gets(self) -> int:
         """Requests for files since last asked."""
         count = len(self.server.seen())
