@@ -186,6 +186,11 @@ def test_headers_that_are_lacking_are_shown_with_their_records(
         1,
     )
     assert row["source_file"] == str(archive.folder / "items.parquet")
+    another = by_band.run(bands=["B04"])
+    assert another.success
+    evaluation = checked(another)["header_coverage"]
+    assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert "B08" in str(evaluation.description)
     elsewhere = with_thresholds(deployment, min_coverage={"B04": 1.0}).run(bands=BANDS)
     assert elsewhere.success
     evaluation = checked(elsewhere)["header_coverage"]
