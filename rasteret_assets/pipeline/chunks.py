@@ -31,6 +31,8 @@ class BandRange:
     start: int
     stop: int
     file: str
+    decoded_bytes: int
+    """That its rows take in memory."""
     problems: Mapping[str, int]
     """Rows without a header, by problem code."""
     examples: Sequence[Mapping[str, object]] = ()

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from rasteret_assets.contract.columns import SOURCE_ROW
 from rasteret_assets.storage import Fragment, StageTable
 
-WHY: Final = ("code", "detail", "href")
+_WHY: Final = ("code", "detail", "href")
 """Columns of headers that an example shows."""
 
 _OF_EACH: Final = 3
@@ -25,7 +25,7 @@ def header_examples(
     start
         Row of the fragment that `headers` begin with.
     headers
-        The `WHY` columns of a range.
+        The `code`, `detail` and `href` columns of a range.
     """
     codes = headers["code"]
     rows: list[int] = []
@@ -34,7 +34,7 @@ def header_examples(
     if not rows:
         return ()
     picked = np.array(sorted(rows))
-    why = headers.select(WHY).take(picked).to_pylist()
+    why = headers.select(_WHY).take(picked).to_pylist()
     records = remapped.take(fragment, picked + start, ["id", SOURCE_ROW]).to_pylist()
     return tuple(
         {"id": record["id"], "source_row": record[SOURCE_ROW], **one}

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,9 @@ MONTHS_FACT = "months"
 _KEY_COLUMNS = ("datetime", "bbox")
 _KEYS_HELD = 8_000_000
 """Rows whose sort keys (12 bytes each) are held at once, about."""
+
+_READERS = 4
+"""Bands whose headers are read at once."""
 
 _Keys = tuple[np.ndarray, np.ndarray]
 """Months since year 0 and Hilbert values, a row each."""
@@ -118,11 +122,19 @@ class Gatherer:
             records = self._inputs.remapped.take(fragment, rows)
         source = pa.repeat(fragment.source, records.num_rows)
         records = conform(records.append_column(SOURCE_FILE, source), self._records)
-        headers = {}
-        for band, table in self._inputs.headers.items():
-            found = self._inputs.header_fragment(band, fragment)
-            if found is None:
-                headers[band] = pa.nulls(len(rows), BAND_METADATA)
-            else:
-                headers[band] = table.take(found, rows, columns=["header"])["header"]
-        return zip_bands(records, headers)
+        return zip_bands(records, self._headers(fragment, rows))
+
+    def _headers(self, fragment: Fragment, rows: np.ndarray) -> dict[str, pa.ChunkedArray]:
+        """Return the headers of these rows by band, a few bands read side by side."""
+        bands = self._inputs.headers
+        with ThreadPoolExecutor(_READERS) as pool:
+            found = pool.map(lambda band: self._band_headers(band, fragment, rows), bands)
+            return dict(zip(bands, found, strict=True))
+
+    def _band_headers(
+        self, band: str, fragment: Fragment, rows: np.ndarray
+    ) -> pa.Array | pa.ChunkedArray:
+        found = self._inputs.header_fragment(band, fragment)
+        if found is None:
+            return pa.nulls(len(rows), BAND_METADATA)
+        return self._inputs.headers[band].take(found, rows, columns=["header"])["header"]

@@ -15,7 +15,7 @@ from rasteret_assets.contract.tables import Report
 from rasteret_assets.errors import ProblemCode, TiffError
 from rasteret_assets.fetch import FetchedHeader, HeaderFetcher
 from rasteret_assets.pipeline.chunks import BandRange, Chunk, ChunkDone, retries
-from rasteret_assets.pipeline.examples import WHY, header_examples
+from rasteret_assets.pipeline.examples import header_examples
 from rasteret_assets.pipeline.known import Known
 from rasteret_assets.pipeline.stale import StaleHeaders
 from rasteret_assets.stages import band_hrefs
@@ -153,7 +153,7 @@ class FetchedChunk:
         store, fragment = context.stores[band], context.fragment(self.chunk)
         file, one = self.chunk.files[band], self.work.get(band)
         if one is None:  # an earlier run left it
-            table = store.read_file(file, columns=WHY)
+            table = store.read_file(file)
         else:
             table = _band_table(one, self.hrefs, self.fetched)
             store.write_file(file, table)
@@ -161,6 +161,7 @@ class FetchedChunk:
             start=self.chunk.start,
             stop=self.chunk.stop,
             file=file,
+            decoded_bytes=table.nbytes,
             problems=_counts(table["code"]),
             examples=header_examples(context.remapped, fragment, self.chunk.start, table),
         )

@@ -15,6 +15,7 @@ from rasteret_assets.contract.columns import NAME_KEY, SIGNER_KEY
 from rasteret_assets.contract.settings import BuildSettings
 from rasteret_assets.contract.spec import digest
 from rasteret_assets.geo.geoparquet import geo_metadata
+from rasteret_assets.pipeline.chunks import ranges_of
 from rasteret_assets.pipeline.gathering import MONTHS_FACT, Gatherer, Places
 from rasteret_assets.pipeline.inputs import Inputs
 from rasteret_assets.pipeline.set_aside import problem_tables
@@ -25,9 +26,6 @@ ZIP_VERSION = 1
 
 MADE_FROM_FACT = "months"
 """Fact of the Collection: year-month to the digest of what that month was made from."""
-
-_SAMPLE_ROWS = 256
-"""Rows that tell how many bytes a row takes."""
 
 
 def collection_update(
@@ -71,7 +69,7 @@ def _month_files(
     if not months:
         return
     counts = _rows_by_month(inputs)
-    per_row = _row_bytes(inputs, gatherer, months[0])
+    per_row = _row_bytes(inputs)
     for group in _groups(months, counts, max(1, file_bytes // per_row)):
         places = gatherer.places(group)
         most = max(1, file_bytes // per_row)
@@ -110,13 +108,15 @@ def _rows_by_month(inputs: Inputs) -> dict[str, int]:
     return counts
 
 
-def _row_bytes(inputs: Inputs, gatherer: Gatherer, month: str) -> int:
-    """Return the decoded bytes of a row, as facts have it, or (headers vary) a sample."""
-    if not inputs.headers:
-        rows = sum(fragment.rows for fragment in inputs.fragments)
-        return 1 + sum(fragment.facts["bytes"] for fragment in inputs.fragments) // rows
-    sample = gatherer.gather(gatherer.places([month]).part(0, _SAMPLE_ROWS))
-    return max(1, sample.nbytes // sample.num_rows)
+def _row_bytes(inputs: Inputs) -> int:
+    """Return the decoded bytes of a row, as the fragments' facts have it."""
+    total = 0
+    for fragment in inputs.fragments:
+        total += fragment.facts["bytes"]
+        for band in inputs.headers:
+            found = inputs.header_fragment(band, fragment)
+            total += sum(one.decoded_bytes for one in ranges_of(found)) if found else 0
+    return 1 + total // sum(fragment.rows for fragment in inputs.fragments)
 
 
 def _file_metadata(inputs: Inputs) -> dict[bytes, bytes]:

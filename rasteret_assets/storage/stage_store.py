@@ -1,7 +1,7 @@
 """A stage's folder: its states, and how the next one is committed."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -112,13 +112,11 @@ class StageStore:
         fs, folder = self._commits.place()
         return bool(fs.exists(f"{folder}/{name}"))
 
-    def read_file(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+    def read_file(self, name: str) -> pa.Table:
         """Return the rows of a file that `write_file` wrote."""
         with told_as_workspace_errors(self.url):
             reader = self._reader(name)
-            wanted = reader.schema.names if columns is None else columns
-            kept = pa.schema([reader.schema.field(column) for column in wanted])
-            return pa.concat_tables([kept.empty_table(), *reader.all(wanted)])
+            return pa.concat_tables([reader.schema.empty_table(), *reader.all()])
 
     def write_file(self, name: str, table: pa.Table) -> None:
         """Write `table` as the file `name`, for a later commit to keep in a fragment.
