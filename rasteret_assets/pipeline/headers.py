@@ -180,7 +180,9 @@ def _band_table(one: _BandWork, hrefs: pa.Array, fetched: Sequence[FetchedHeader
     absent = ~pc.is_valid(one.wanted["href"]).to_numpy()
     places[absent] = one.found.num_rows + len(new) + np.arange(absent.sum())
     places[one.asked] = one.found.num_rows + np.arange(len(one.asked))
-    return pa.concat_tables([one.found, new, nothing]).take(places)
+    rows = pa.concat_tables([one.found, new, nothing])
+    # as a rule all is new, and in order: headers are heavy, and taking them copies
+    return rows if np.array_equal(places, np.arange(rows.num_rows)) else rows.take(places)
 
 
 def _without_href(wanted: pa.Table) -> pa.Table:

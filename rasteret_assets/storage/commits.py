@@ -94,8 +94,9 @@ class Commits:
         """
         fs, _ = self.place()
         try:
-            make_durable(fs, written)
-            ours = put_if_absent(fs, self.path_of(generation), data)
+            ours = self._made_durable(generation, written) and put_if_absent(
+                fs, self.path_of(generation), data
+            )
         except RasteretAssetsError:
             raise
         except STORE_ERRORS as error:
@@ -104,6 +105,21 @@ class Commits:
             self.clear(written)
             msg = f"{self.url}: state {generation} was committed by another; plan again"
             raise CommitConflictError(msg)
+
+    def _made_durable(self, generation: int, written: list[str]) -> bool:
+        """Whether the files outlast a power failure; not if another writer removed them.
+
+        Whoever commits a generation first tidies up files of that generation that its state
+        does not name.
+        """
+        fs, _ = self.place()
+        try:
+            make_durable(fs, written)
+        except FileNotFoundError:
+            if not fs.exists(self.path_of(generation)):
+                raise
+            return False
+        return True
 
     def clear(self, written: list[str]) -> None:
         """Remove files that no state will name; a sweep takes what cannot be removed now."""

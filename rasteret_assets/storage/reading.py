@@ -53,10 +53,16 @@ class ParquetReader:
         else:
             self._remote = RangeFile(fs, path, fs.size(path) if size is None else size)
             self.file = pa.PythonFile(self._remote, "r")
-        self._whole_chunks = pq.ParquetFile(self.file, pre_buffer=False)
+        self._whole_chunks = pq.ParquetFile(
+            self.file, pre_buffer=False, arrow_extensions_enabled=False
+        )
         self.metadata = self._whole_chunks.metadata
         self._buffered = pq.ParquetFile(
-            self.file, metadata=self.metadata, buffer_size=_BUFFER_BYTES, pre_buffer=False
+            self.file,
+            metadata=self.metadata,
+            buffer_size=_BUFFER_BYTES,
+            pre_buffer=False,
+            arrow_extensions_enabled=False,  # which differ by what else the process has imported
         )
         self.schema: pa.Schema = self._whole_chunks.schema_arrow
         groups = [self.metadata.row_group(i) for i in range(self.metadata.num_row_groups)]

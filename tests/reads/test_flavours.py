@@ -103,7 +103,8 @@ def compare(served: Served, corners: tuple[float, float, float, float], pick: fl
     if served.lossy:
         apart = np.abs(found[valid].astype(float) - expected[valid].astype(float))
         # of a pixel or two, one may be all there is
-        assert not apart.size or apart.mean() < LOSSY_MEAN_DIFFERENCE or apart.size < 50
+        few = apart.size < 1_000  # edges and colours of a few blocks weigh more
+        assert not apart.size or apart.mean() < LOSSY_MEAN_DIFFERENCE * (6 if few else 1)
     else:
         assert np.array_equal(found[valid].astype(expected.dtype), expected[valid])
 

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import ROOT
 
 MACHINE = re.compile(
-    r"/root/|/home/\w|/Users/\w|/work/(?:main|shared)|/opt/pypi|(?:files\.pythonhosted|pypi\.python)\.org"
+    r"(?<!\w)/(?:root/|home/\w|Users/\w)|/work/(?:main|shared)|/opt/pypi|(?:files\.pythonhosted|pypi\.python)\.org"
     r"|https?://pypi\.org/simple|--(?:extra-)?index-url|--find-links"
 )
 THIS = Path(__file__).relative_to(ROOT)
