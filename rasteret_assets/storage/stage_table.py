@@ -129,7 +129,7 @@ class StageTable:
             for start, piece in reader.pieces(groups.tolist(), _columns_in(reader, schema)):
                 among = slice(*np.searchsorted(here, [start, start + piece.num_rows]))
                 if among.start < among.stop:
-                    yield conform(piece.take(here[among] - start), schema)
+                    yield conform(_picked(piece, here[among] - start), schema)
                 if among.stop == len(here):
                     break
 
@@ -191,6 +191,12 @@ def told_as_workspace_errors(url: str) -> Iterator[None]:
     except (*STORE_ERRORS, pa.ArrowException) as error:
         msg = f"{url}: a file cannot be read ({error}); build again if it is damaged"
         raise WorkspaceError(msg) from error
+
+
+def _picked(piece: pa.Table, rows: np.ndarray) -> pa.Table:
+    """Return ascending rows of `piece`; those that lie together are not copied."""
+    together = rows[-1] - rows[0] + 1 == len(rows) and (np.diff(rows) == 1).all()
+    return piece.slice(rows[0], len(rows)) if together else piece.take(rows)
 
 
 def _columns_in(reader: ParquetReader, schema: pa.Schema) -> list[str]:
