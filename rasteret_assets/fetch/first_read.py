@@ -1,7 +1,7 @@
 """How much to read of a file at first, learned from the files before it."""
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Final
 
 _STEP: Final = 4 << 10
@@ -49,8 +49,11 @@ class FirstReads:
         self._most = most
         self._needs: dict[Hashable, _Needs] = {}
 
-    async def size(self, kind: Hashable) -> int:
-        """Return how many bytes to read at first; `learn` or `failed` is owed for every call."""
+    async def size(self, kind: Hashable, meanwhile: Callable[[], Awaitable[None]]) -> int:
+        """Return how many bytes to read at first; `learn` or `failed` is owed for every call.
+
+        `meanwhile` is called where that is not known yet, and has to be waited for.
+        """
         needs = self._needs.get(kind)
         if needs is None:
             needs = self._needs[kind] = _Needs()
@@ -59,6 +62,7 @@ class FirstReads:
             if needs.scouts < _SCOUTS:
                 needs.scouts += 1
                 return self._least
+            await meanwhile()
             await needs.open.wait()
         largest = max(needs.lately, needs.before)
         rounded = -(-(largest + largest // 8) // _STEP) * _STEP

@@ -215,7 +215,7 @@ class HeaderFetcher:
 
     async def _outcome(self, target: Target, hint: Hashable) -> FetchedHeader:
         kind = (target.host, hint)
-        first_read = await self._first_reads.size(kind)
+        first_read = await self._first_reads.size(kind, partial(self._reader.connect, target))
         target.on_failure = partial(self._first_reads.failed, kind)
         try:
             header, body = await fetch_header(

@@ -3,12 +3,11 @@
 import asyncio
 import random
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
-from urllib.parse import urljoin
 
 import aiohttp
-from yarl import URL
 
 from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.errors import FetchError, ProblemCode, ProblemError
@@ -19,6 +18,7 @@ from rasteret_assets.fetch.local import identify_local, read_local
 from rasteret_assets.fetch.origins import Origins
 from rasteret_assets.fetch.outcomes import Refusal, broken
 from rasteret_assets.fetch.proxies import Proxies
+from rasteret_assets.fetch.redirects import moved_to
 from rasteret_assets.fetch.session import open_session
 from rasteret_assets.fetch.signing import HrefSigner
 from rasteret_assets.fetch.target import Address, Target
@@ -131,6 +131,19 @@ class RangeReader:
             host = Host(self.settings.max_per_host, self._patience)
             self._hosts[key] = host
         return Target(href, location, self._origins.of(location), host)
+
+    async def connect(self, target: Target) -> None:
+        """Open a connection to the server of `target` ahead of time, if that can be done.
+
+        What stands in the way will meet the request itself, and is told of then.
+        """
+        wire = self._wire
+        if wire is None or target.location.scheme == "file":
+            return
+        with suppress(FetchError, aiohttp.ClientError, OSError):
+            sent = await self._address(target, "GET")
+            if self._proxies.of(sent.url) is None:
+                await wire.connect(sent.url)
 
     async def read_range(self, target: Target, start: int, stop: int) -> Body:
         """Return the bytes from `start` to `stop` of `target`, as `read` does."""
@@ -259,7 +272,7 @@ class RangeReader:
                 continue
             if answer.status not in _MOVED or hops >= _REDIRECTS:
                 raise answer.as_error()
-            target.redirected = _moved_to(sent, answer)
+            target.redirected = moved_to(sent, answer)
             hops += 1
 
     def _count(self, target: Target) -> None:
@@ -280,22 +293,3 @@ def _cure(target: Target, sent: Address, refusal: Refusal) -> bool:
         target.redirected = None  # where it led was signed for a while only
         return True
     return False
-
-
-def _moved_to(sent: Address, refusal: Refusal) -> URL:
-    """Return where a redirect leads, checked like any href from elsewhere."""
-    named = refusal.headers.get("Location", "")
-    if not named:
-        raise refusal.as_error()
-    try:
-        found = locate(urljoin(str(sent.url), named))
-    except ProblemError as error:
-        detail = f"redirected to where nothing is asked: {error.detail}"
-        raise FetchError(ProblemCode.ADDRESS_BLOCKED, detail) from None
-    except ValueError as error:
-        detail = "redirected to what is no location"
-        raise FetchError(ProblemCode.BAD_RESPONSE, detail) from error
-    if found.scheme not in ("https", sent.url.scheme):
-        detail = f"redirected from {sent.url.scheme}: to {found.scheme}:"
-        raise FetchError(ProblemCode.ADDRESS_BLOCKED, detail)
-    return URL(found.url, encoded=True)

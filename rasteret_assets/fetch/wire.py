@@ -99,6 +99,16 @@ class Wire:
                 raise
         return await self._exchange(server, data)
 
+    async def connect(self, url: URL) -> None:
+        """Open one more connection to a server, for a later request to use.
+
+        Raises
+        ------
+        aiohttp.ClientError, OSError
+            Where none can be had.
+        """
+        (await self._connection(self._server(url))).release()
+
     def _server(self, url: URL) -> _Server:
         key = (url.scheme, url.raw_authority)
         if (known := self._servers.get(key)) is None:
@@ -111,19 +121,22 @@ class Wire:
         return known
 
     async def _exchange(self, server: _Server, data: bytes) -> Answer:
-        connector = self.session.connector
-        if connector is None:
-            msg = "the session is closed"
-            raise RuntimeError(msg)
-        try:
-            connection = await connector.connect(server.request, [], self.session.timeout)
-        except TimeoutError as error:
-            raise aiohttp.ConnectionTimeoutError from error
+        connection = await self._connection(server)
         try:
             return await _answer(server, connection, data)
         except BaseException:
             connection.close()
             raise
+
+    async def _connection(self, server: _Server) -> Connection:
+        connector = self.session.connector
+        if connector is None:
+            msg = "the session is closed"
+            raise RuntimeError(msg)
+        try:
+            return await connector.connect(server.request, [], self.session.timeout)
+        except TimeoutError as error:
+            raise aiohttp.ConnectionTimeoutError from error
 
 
 async def _answer(server: _Server, connection: Connection, data: bytes) -> Answer:

@@ -113,16 +113,21 @@ def _plan_band(
 
 
 def _unique_hrefs(work: Mapping[str, _BandWork]) -> tuple[list[str], list[str]]:
-    """Return every href once, with the band it was first met in."""
-    hrefs: list[str] = []
-    hints: list[str] = []
+    """Return every href once, with the band it was first met in; bands take turns.
+
+    So what is to be learned of the first files of each band is learned at the same time.
+    """
+    hrefs, hints = pa.array([], pa.string()), []
+    turns: list[np.ndarray] = []
     for band, one in work.items():
         new = pc.unique(one.wanted["href"].take(one.asked))
-        if hrefs:
-            new = new.filter(pc.invert(pc.is_in(new, value_set=pa.array(hrefs))))
-        hrefs += new.to_pylist()  # the fetcher asks for each by itself
+        new = new.filter(pc.invert(pc.is_in(new, value_set=hrefs)))
+        hrefs = pa.concat_arrays([hrefs, new])
         hints += [band] * len(new)
-    return hrefs, hints
+        turns.append(np.arange(len(new)))
+    order = np.argsort(np.concatenate(turns), kind="stable") if turns else np.empty(0, np.int64)
+    # a list, as the fetcher asks for each by itself
+    return hrefs.take(order).to_pylist(), [hints[at] for at in order]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from itertools import pairwise
+from unittest.mock import AsyncMock
 
 import pytest
 from hypothesis import given, settings
@@ -42,12 +43,16 @@ def test_coalesced_ranges_cover_all_and_lie_further_apart_than_the_gap(
 # --- first reads -------------------------------------------------------------------------
 
 
+async def nothing() -> None:
+    """Done meanwhile."""
+
+
 def first_sizes(needs: Sequence[int]) -> list[int]:
     async def sizes() -> list[int]:
         reads = FirstReads(16 << 10, 256 << 10)
         found: list[int] = []
         for need in needs:
-            found.append(await reads.size("B04"))
+            found.append(await reads.size("B04", nothing))
             reads.learn("B04", need)
         return found
 
@@ -75,9 +80,11 @@ def test_first_reads_stay_in_bounds_and_pass_over_what_no_first_read_can_meet() 
 def test_while_nothing_is_known_only_a_few_go_ahead() -> None:
     async def sizes() -> tuple[int, list[int]]:
         reads = FirstReads(16 << 10, 256 << 10)
-        tasks = [asyncio.create_task(reads.size("B04")) for _ in range(50)]
+        meanwhile = AsyncMock()
+        tasks = [asyncio.create_task(reads.size("B04", meanwhile)) for _ in range(50)]
         await asyncio.sleep(0.05)
         ahead = sum(task.done() for task in tasks)
+        assert meanwhile.await_count == 50 - ahead
         reads.learn("B04", 60_000)
         return ahead, list(await asyncio.gather(*tasks))
 
@@ -90,7 +97,7 @@ def test_while_nothing_is_known_only_a_few_go_ahead() -> None:
 def test_the_others_do_not_wait_for_scouts_for_ever(outcome: str, most_s: float) -> None:
     async def sizes() -> list[int]:
         reads = FirstReads(16 << 10, 256 << 10)
-        tasks = [asyncio.create_task(reads.size("B04")) for _ in range(50)]
+        tasks = [asyncio.create_task(reads.size("B04", nothing)) for _ in range(50)]
         await asyncio.sleep(0.01)
         for task in tasks:
             if outcome == "all fail" and task.done():

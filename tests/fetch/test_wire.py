@@ -87,6 +87,20 @@ def test_connections_are_used_again_and_replaced_once_when_the_server_closed_the
     assert (recorder.connections, len(recorder.requests)) == (2, 4)
 
 
+def test_a_connection_opened_ahead_is_the_one_that_is_used() -> None:
+    recorder = Recorder(OK)
+
+    async def ask() -> None:
+        async with wired(recorder) as (wire, root):
+            await wire.connect(URL(root))
+            await asyncio.sleep(0.05)
+            assert (recorder.connections, recorder.requests) == (1, [])
+            assert await read(wire, f"{root}/a.tif") == (206, b"abc")
+
+    asyncio.run(ask())
+    assert (recorder.connections, len(recorder.requests)) == (1, 1)
+
+
 def test_a_server_that_always_closes_is_given_up_after_two_tries() -> None:
     recorder = Recorder(None, None, None)
 
