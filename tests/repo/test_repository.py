@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 
 MACHINE = re.compile(
     r"(?<!\w)/(?:root/|home/\w|Users/\w)|/work/(?:main|shared)|/opt/pypi|(?:files\.pythonhosted|pypi\.python)\.org"
-    r"|https?://pypi\.org/simple|--(?:extra-)?index-url|--find-links"
+    r"|https?://(?:www\.)?pypi\.org|--(?:extra-)?index-url|--find-links"
 )
 THIS = Path(__file__).relative_to(ROOT)
 
