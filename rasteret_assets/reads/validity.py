@@ -1,12 +1,14 @@
 """Which pixels are valid: by mask, nodata or alpha, in GDAL's order."""
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 """True where valid."""
+
+_NEAR: Final = np.float32(2 * np.finfo(np.float32).eps)
 
 
 def valid_pixels(
@@ -52,6 +54,13 @@ def holds(dtype: np.dtype[Any], value: float) -> bool:
 def _differs(values: NDArray[Any], nodata: float) -> Mask | None:
     if not holds(values.dtype, nodata) or np.isnan(nodata):
         return None  # nan is found with the other pixels that are no numbers
-    wanted = values.dtype.type(nodata) if values.dtype.kind != "c" else nodata
+    if values.dtype.kind == "c":
+        values = values.real  # which is what GDAL compares
+    wanted = values.dtype.type(nodata)
     found: Mask = values != wanted
+    if values.dtype.kind == "f":
+        # As GDAL's ARE_REAL_EQUAL: nodata is text in the file, with fewer digits than the pixels
+        # have. Float32's epsilon counts for doubles too, and what overflows is near.
+        with np.errstate(over="ignore", invalid="ignore"):
+            found &= ~(np.abs(values - wanted) < np.abs(values + wanted) * _NEAR)
     return found
