@@ -14,6 +14,7 @@ from shapely.geometry import MultiPolygon, Point, Polygon, box
 
 from rasteret_assets.geo.footprints import Footprints, footprints, is_geometry, wkb
 from rasteret_assets.geo.geoparquet import GeometryForm
+from tests.rig.extension_types import geoarrow_types
 
 PLAIN = GeometryForm(encoding=None, crs=None)
 HOLED = Polygon(box(0, 0, 10, 10).exterior, [box(2, 2, 3, 3).exterior.coords[::-1]])
@@ -111,9 +112,8 @@ def test_native_rows_may_be_null_sliced_or_hold_a_broken_ring() -> None:
 
 @pytest.fixture
 def registered() -> Iterator[None]:
-    geoarrow.register_extension_types()
-    yield
-    geoarrow.unregister_extension_types()
+    with geoarrow_types(known=True):
+        yield
 
 
 @pytest.mark.usefixtures("registered")

@@ -22,6 +22,7 @@ from rasteret_assets.stages import (
     remap,
     validate,
 )
+from tests.rig.extension_types import geoarrow_types
 
 SPEC = CollectionSpec(name="demo", sources=("records.parquet",))
 TABLES = {
@@ -171,8 +172,7 @@ def test_native_geometry_columns_without_a_geo_key_are_read(
 ) -> None:
     path = tmp_path / "native.parquet"
     shape = shapely.box(500_000, 5_494_000, 506_000, 5_500_000)
-    try:
-        geoarrow.register_extension_types()
+    with geoarrow_types(known=True):
         kind = geoarrow.wkb().with_crs("EPSG:32633")
         geometry = kind.wrap_array(pa.array([shape.wkb], pa.binary()))
         assets = pa.array([{"B04": {"href": "4.tif"}}])
@@ -180,22 +180,11 @@ def test_native_geometry_columns_without_a_geo_key_are_read(
             {"id": ["a"], "datetime": ["2024-01-01"], "geometry": geometry, "assets": assets}
         )
         pq.write_table(table, path)
-        if not registered:
-            geoarrow.unregister_extension_types()
+    with geoarrow_types(known=registered):
         source = pq.read_table(path)
         assert isinstance(source.schema.field("geometry").type, pa.BaseExtensionType) == registered
         numbered = source.append_column(SOURCE_ROW, pa.array([0], pa.int64()))
         checked = validate(numbered, SPEC, IdState(), "native.parquet", geo=None)
         rows = remap(checked.rows, SPEC, None, "native.parquet").rows
-    finally:
-        if geoarrow_registered():
-            geoarrow.unregister_extension_types()
     assert "GEOMETRY" in str(pq.ParquetFile(path).schema).upper()
     assert rows["bbox"][0].as_py()["xmin"] == pytest.approx(15)
-
-
-def geoarrow_registered() -> bool:
-    """Whether a WKB extension type would be seen when read."""
-    field = pa.field("g", pa.binary(), metadata={b"ARROW:extension:name": b"geoarrow.wkb"})
-    read = pa.ipc.read_schema(pa.schema([field]).serialize())
-    return isinstance(read.field("g").type, pa.BaseExtensionType)

@@ -16,6 +16,7 @@ from rasteret_assets.contract.columns import BBOX, DATETIME, SOURCE_ROW
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.geo.geoparquet import EXTENSION_NAME
 from rasteret_assets.stages import order_keys, remap
+from tests.rig.extension_types import geoarrow_types
 
 from .conftest import MakeRecords, MakeSpec
 
@@ -179,9 +180,8 @@ def test_hrefs_stay_as_the_source_has_them(make_records: MakeRecords) -> None:
 
 @pytest.fixture
 def registered() -> Iterator[None]:
-    geoarrow.register_extension_types()
-    yield
-    geoarrow.unregister_extension_types()
+    with geoarrow_types(known=True):
+        yield
 
 
 @pytest.mark.usefixtures("registered")

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import shapely
-from geoarrow.types.type_pyarrow import extension_type, registered_extension_types
+from geoarrow.types.type_pyarrow import extension_type
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +18,7 @@ from rasteret_assets.contract.columns import SOURCE_ROW
 from rasteret_assets.contract.settings import BuildSettings
 from rasteret_assets.errors import SourceError, TableError
 from rasteret_assets.storage import SourceScan, list_sources, scan_source
+from tests.rig.extension_types import geoarrow_types
 from tests.rig.http_server import Fault, RangeServer
 from tests.storage.sql import query
 
@@ -287,7 +288,7 @@ def test_a_column_of_the_sources_own_with_our_name_gives_way(
 def test_geoarrow_columns_pass_as_they_come(scan: Callable[..., SourceScan]) -> None:
     wkb = shapely.to_wkb(shapely.points([[0, 1], [2, 3], [4, 5]]))
     storage = pa.array(wkb, pa.binary())
-    with registered_extension_types():  # and no longer: other tests are to meet plain binary
+    with geoarrow_types(known=True):  # and no longer: other tests are to meet plain binary
         points = pa.ExtensionArray.from_storage(extension_type(geoarrow.types.wkb()), storage)
         table = pa.table({"n": [1, 2, 3], "geometry": points})
         found = rows_of(scan(parquet_bytes(table), None, pc.field("n") > 1))
