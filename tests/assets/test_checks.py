@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ import pytest
 import shapely
 
 from rasteret_assets.assets import DeclaredCollection, EnrichmentResource
+from rasteret_assets.assets.checks.geoparquet import file_failures
+from rasteret_assets.storage import Workspace
 from tests.assets.conftest import BANDS, Archive
 from tests.assets.runs import Deployment
 from tests.rig.http_server import Fault
@@ -416,3 +419,15 @@ def test_a_file_that_is_no_geoparquet_is_found_and_sound_ones_are_tested_once(
     assert {row["file"] for row in table_of(evaluation, "failed_tests")} == {
         "/".join(first.parts[-3:])
     }
+
+
+def test_runs_that_test_the_files_at_once_do_not_stop_each_other(deployment: Deployment) -> None:
+    assert deployment.run(bands=BANDS).success
+    shutil.rmtree(Path(deployment.root) / ".stages/demo/geoparquet_tests")
+    place = Workspace(root=deployment.root)
+    store = place.collection("demo")
+
+    with ThreadPoolExecutor(3) as runs:
+        found = list(runs.map(lambda _: file_failures(place, "demo", store), range(3)))
+
+    assert found == [(3, [])] * 3

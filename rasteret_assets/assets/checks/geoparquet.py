@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from rasteret_assets.contract.spec import digest
+from rasteret_assets.pipeline.build import replanned
 from rasteret_assets.storage import (
     CollectionStore,
     Fragment,
+    StageStore,
     StageUpdate,
     Workspace,
     filesystem_of,
@@ -32,6 +34,19 @@ def file_failures(
     What came of a file is remembered: files never change, only their set does.
     """
     stage = place.stage(name, TESTED_STAGE)
+    tested = replanned(lambda: _tested(stage, name, store))
+    stage.sweep()
+    return len(tested), [row for one in tested for row in one.facts["failures"]]
+
+
+def _tested(stage: StageStore, name: str, store: CollectionStore) -> list[Fragment]:
+    """Test files that have not been, and commit what came of all of them.
+
+    Raises
+    ------
+    CommitConflictError
+        If another run has committed meanwhile.
+    """
     base = stage.latest()
     fingerprint = digest("geoparquet", geoparquet_validator.__version__)
     known = {} if base is None else {f.identity: f for f in base.fragments}
@@ -54,8 +69,7 @@ def file_failures(
     stage.commit(
         StageUpdate(keep=tuple(tested), write=(), schema=pa.schema([]), base_generation=generation)
     )
-    stage.sweep()
-    return len(tested), [row for one in tested for row in one.facts["failures"]]
+    return tested
 
 
 def _failures(store: CollectionStore, path: str, file: str) -> list[Failure]:
