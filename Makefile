@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TORCHGEO := .venv-torchgeo
-WORKERS ?= auto
+WORKERS ?= 4
 export DAGSTER_DISABLE_TELEMETRY := yes
 
 .PHONY: help install demo ui screenshots test test-torchgeo check format bench clean
@@ -42,7 +42,7 @@ screenshots: $(STAMP) ## take the README's pictures of Dagster's UI anew, in a r
 test: $(STAMP) ## run every test
 	@.ci/need redis-server=redis-server initdb=postgresql docker-compose=docker-compose \
 		chromium=chromium
-	@$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # PyTorch is too large for .venv. constraints-torchgeo.txt has what comes with it, and goes
 # before constraints.txt where both name a package.
