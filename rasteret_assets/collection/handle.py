@@ -114,7 +114,8 @@ class Collection(TrainingReads):
 
     def count_rows(self) -> int:
         """Return the number of records."""
-        return self.read(lambda rows: int(rows.count_rows()))
+        known = None if self.view.steps else self.origin.known_rows(self.whole)
+        return self.read(lambda rows: int(rows.count_rows())) if known is None else known
 
     def __len__(self) -> int:
         return self.count_rows()

@@ -74,6 +74,10 @@ class Merged:
         msg = f"files of the merged Collections vanish while they are read ({gone}); try again"
         raise WorkspaceError(msg) from gone
 
+    def known_rows(self, opened: ds.Dataset) -> int | None:  # noqa: ARG002  # of the protocol
+        """Return None: of some members a part alone is meant."""
+        return None
+
     def problems(self, ids: pa.Array | None = None) -> pa.Table:
         """Return those of all."""
         return pa.concat_tables([origin.problems(ids) for _, origin in self.members])

@@ -36,6 +36,10 @@ class Origin(Protocol):
         """Return what `use` makes of the records as they are now."""
         ...
 
+    def known_rows(self, opened: ds.Dataset) -> int | None:
+        """Return the number of records `open` gave; None where that takes reading them."""
+        ...
+
     def problems(self, ids: pa.Array | None = None) -> pa.Table:
         """Return what was set aside while they were gathered, or what is about `ids`."""
         ...
@@ -69,6 +73,10 @@ class Given:
         except FileNotFoundError as error:
             msg = f"files of the dataset are gone ({error}); open it again"
             raise WorkspaceError(msg) from error
+
+    def known_rows(self, opened: ds.Dataset) -> int | None:  # noqa: ARG002  # of the protocol
+        """Return None: nothing but the rows tells how many they are."""
+        return None
 
     def problems(self, ids: pa.Array | None = None) -> pa.Table:  # noqa: ARG002  # of the protocol
         """Return an empty table."""

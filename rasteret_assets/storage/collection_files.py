@@ -100,10 +100,11 @@ def write_months(
     with ThreadPoolExecutor(_WRITERS) as pool:
         pending: deque[tuple[int, Future[CollectionFile | None]]] = deque()
         for at, draft in enumerate(drafts):
-            while pending and draft.nbytes + sum(n for n, _ in pending) > settings.file_bytes // 4:
+            size = draft.nbytes
+            while pending and size + sum(n for n, _ in pending) > settings.file_bytes // 4:
                 yield from _made(pending.popleft()[1])
             arguments = (fs, folder, draft, (generation, at), schema, settings, written)
-            pending.append((draft.nbytes, pool.submit(_write_month, *arguments)))
+            pending.append((size, pool.submit(_write_month, *arguments)))
         for _, done in pending:
             yield from _made(done)
 

@@ -119,6 +119,18 @@ class CollectionStore:
         msg = f"{self.url}: files vanish while they are read ({gone}); try again"
         raise WorkspaceError(msg) from gone
 
+    def known_rows(self, opened: ds.Dataset) -> int | None:
+        """Return the number of records `open` gave, reading the newest manifest alone.
+
+        None where it was another state that was opened, or another program's files.
+        """
+        manifest = self.latest()
+        if manifest is None:
+            return None
+        _, folder = self._commits.place()
+        same = opened.files == [f"{folder}/{file.path}" for file in manifest.files]
+        return sum(file.rows for file in manifest.files) if same else None
+
     def problems(self, ids: pa.Array | None = None) -> pa.Table:
         """Return what was set aside on the way to the newest state, or what is about `ids`."""
         found = [PROBLEMS.empty_table()]

@@ -154,7 +154,20 @@ def test_a_collection_that_is_gone_says_so(tmp_path: Path, archive: RangeServer)
     for file in Path(newest.path).rglob("*.parquet"):
         file.unlink()
     with pytest.raises(WorkspaceError, match="missing"):
-        len(newest)
+        pa.table(newest)
+
+
+def test_counting_all_records_reads_the_manifest_alone(
+    tmp_path: Path, archive: RangeServer
+) -> None:
+    stale, newest = rebuilt(tmp_path, archive)
+    assert len(newest) == pa.table(newest).num_rows
+    for file in Path(newest.path).rglob("*.parquet"):
+        file.write_bytes(b"unreadable")
+    assert len(newest) == SCENES
+    for another in (stale, newest.subset(cloud_cover_lt=30)):
+        with pytest.raises((OSError, pa.ArrowInvalid)):
+            len(another)
 
 
 @pytest.mark.parametrize("stats", [["mean", "max"], None])
