@@ -33,13 +33,14 @@ class Paste:
     """The part of an array (y, x) that takes them; boolean arrays take what is not 0."""
 
     @property
-    def last_row(self) -> int:
-        """The last row of the tile that it takes."""
-        return int(self.part[0].stop) - 1
+    def span(self) -> tuple[int, int]:
+        """Rows of the tile that it takes some of, half-open."""
+        return int(self.part[0].start), int(self.part[0].stop)
 
-    def put(self, tile: Pixels) -> None:
-        """Copy the part of `tile` (y, x)."""
-        part = tile[self.part]
+    def put(self, pixels: Pixels, first: int) -> None:
+        """Copy what it takes of `pixels` (y, x), the tile from row `first` on."""
+        rows, cols = self.part
+        part = pixels[rows.start - first : rows.stop - first, cols]
         self.canvas[...] = part if self.canvas.dtype != np.bool_ else part != 0
 
 
@@ -58,13 +59,13 @@ class Pick:
     """Which of `values` they are."""
 
     @property
-    def last_row(self) -> int:
-        """The last row of the tile that it takes."""
-        return int(self.rows.max())
+    def span(self) -> tuple[int, int]:
+        """Rows of the tile that it takes some of, half-open."""
+        return int(self.rows.min()), int(self.rows.max()) + 1
 
-    def put(self, tile: Pixels) -> None:
-        """Copy the pixels of `tile` (y, x)."""
-        part = tile[self.rows, self.cols]
+    def put(self, pixels: Pixels, first: int) -> None:
+        """Copy what it takes of `pixels` (y, x), the tile from row `first` on."""
+        part = pixels[self.rows - first, self.cols]
         self.values[self.at] = part if self.values.dtype != np.bool_ else part != 0
 
 
@@ -89,10 +90,11 @@ class Tile:
         """
         samples = {part.sample for part in self.wanted}
         sample = samples.pop() if len(samples) == 1 else None
-        rows = 1 + max(part.last_row for part in self.wanted)
+        firsts, stops = zip(*(part.span for part in self.wanted), strict=True)
+        rows = range(min(firsts), max(stops))
         pixels = decode_tile(data, self.form, tile_row=self.tile_row, sample=sample, rows=rows)
         for part in self.wanted:
-            part.put(pixels if sample is not None else pixels[part.sample])
+            part.put(pixels if sample is not None else pixels[part.sample], rows.start)
 
 
 class TilePlan:

@@ -26,7 +26,7 @@ def decode_tile(
     *,
     tile_row: int = 0,
     sample: int | None = None,
-    rows: int | None = None,
+    rows: range | None = None,
 ) -> NDArray[Any]:
     """Return the samples of one tile or strip.
 
@@ -39,15 +39,15 @@ def decode_tile(
     sample
         Index within the pixel of the one sample to return; None returns all.
     rows
-        Rows wanted, from the first on; None returns all. What is wrong with the data of those
+        Rows wanted, with a step of 1; None returns all. What is wrong with the data of those
         below may go unnoticed, as may what only a checksum at the data's end tells.
 
     Returns
     -------
     numpy.ndarray
         (sample, y, x), or (y, x) of the asked sample; type `form.dtype`, maybe read-only.
-        As wide as a tile, also over the right edge of the image; rows below its lower edge
-        are left out, since some writers do not store them.
+        As high as `rows`, and as wide as a tile, also over the right edge of the image; rows
+        below its lower edge are left out, since some writers do not store them.
 
     Raises
     ------
@@ -57,19 +57,19 @@ def decode_tile(
         only the data tells. Pixels are never made up for what is missing.
     """
     stored = form.rows_of(tile_row)
-    rows = stored if rows is None else min(rows, stored)
+    rows = range(stored) if rows is None else range(stored)[rows.start : rows.stop]
     if data is None:
-        shape = (rows, form.tile_width)
+        shape = (len(rows), form.tile_width)
         filled = np.full(shape, form.fill, form.dtype)
         return filled if sample is not None else np.broadcast_to(filled, (form.samples, *shape))
     if form.fill_order == _REVERSED_BITS and form.compression != JPEG:
         data = bytes(imagecodecs.bitorder_decode(bytes(data)))
     if form.compression in CCITT or is_old_lzw(data, form):
-        pixels = decode_by_gdal(data, form, stored)[:rows]
+        pixels = decode_by_gdal(data, form, stored)[rows.start : rows.stop]
     elif form.compression in PIXEL_CODECS:
-        pixels = decode_pixels(bytes(data), form, stored)[:rows]
+        pixels = decode_pixels(bytes(data), form, stored)[rows.start : rows.stop]
     else:
-        pixels = samples_of(_packed_rows(data, form, rows), form, rows)
+        pixels = samples_of(_packed_rows(data, form, rows), form, len(rows))
     return pixels[..., sample] if sample is not None else np.moveaxis(pixels, -1, 0)
 
 
@@ -88,13 +88,13 @@ def decode_mask(
     return decode_tile(data, form, tile_row=tile_row, sample=0) != 0
 
 
-def _packed_rows(data: StoredTile, form: TileFormat, rows: int) -> NDArray[np.uint8]:
-    """Return the bytes of the first `rows` rows of a tile."""
+def _packed_rows(data: StoredTile, form: TileFormat, rows: range) -> NDArray[np.uint8]:
+    """Return the bytes of some rows of a tile; predictors never reach from row to row."""
     per_row = row_bytes(form)
-    needed = rows * per_row
+    needed = rows.stop * per_row
     packed = unpack_stream(data, form.compression, form.tile_height * per_row, needed)
     if packed.size >= needed:
-        return packed[:needed]
+        return packed[rows.start * per_row : needed]
     detail = f"tile of {len(data)} bytes gives {packed.size} of {needed} bytes of pixels"
     if form.compression == NONE:
         raise TiffError(ProblemCode.TRUNCATED, detail)
