@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import pyarrow as pa
 
 from rasteret_assets.contract.settings import BuildSettings
 from rasteret_assets.contract.spec import CollectionSpec, digest, expression_digest
 from rasteret_assets.contract.tables import StageBatch
 from rasteret_assets.pipeline.recent import RecentRecords
+from rasteret_assets.pipeline.runs import runs
 from rasteret_assets.pipeline.unreadable import Unreadable
 from rasteret_assets.stages import FactKeeper, IdState, check_source, remap, validate
 from rasteret_assets.storage import (
@@ -267,40 +267,7 @@ def _remapped(
         return _with_earlier(run, remapped)
 
     # map() lets go of a run before the next one is made
-    return map(one, _runs(batches, settings.file_bytes // _RUN_SHARE))
-
-
-def _runs(batches: Iterable[StageBatch], most: int) -> Iterator[StageBatch]:
-    """Join batches into runs of up to `most` decoded bytes.
-
-    `remap` sorts what it is given by month: the longer the run, the fewer row groups hold a
-    month's rows, and the fewer are read again for each month when the Collection is zipped.
-    """
-    held: list[StageBatch] = []
-    size = 0
-    for batch in batches:
-        weight = batch.rows.nbytes
-        if held and (size + weight > most or batch.rows.schema != held[0].rows.schema):
-            yield _joined(held)
-            size = 0
-        held.append(batch)
-        size += weight
-    if held:
-        yield _joined(held)
-
-
-def _joined(batches: list[StageBatch]) -> StageBatch:
-    """Return `batches` as one, and empty the list: their rows are wanted nowhere else."""
-    decoded = [batch.geometries for batch in batches if batch.geometries is not None]
-    bounds = [batch.bounds for batch in batches if batch.bounds is not None]
-    joined = StageBatch(
-        rows=pa.concat_tables([batch.rows for batch in batches]),
-        problems=pa.concat_tables([batch.problems for batch in batches]),
-        geometries=np.concatenate(decoded) if len(decoded) == len(batches) else None,
-        bounds=np.concatenate(bounds) if len(bounds) == len(batches) else None,
-    )
-    batches.clear()
-    return joined
+    return map(one, runs(batches, settings.file_bytes // _RUN_SHARE))
 
 
 def _with_earlier(before: StageBatch, after: StageBatch) -> StageBatch:
