@@ -23,6 +23,9 @@ SUMMARIES: Final = "summaries"
 ONE_RUN: Final = dg.BackfillPolicy.single_run()
 """All bands in one run. A range run asks it of every asset it selects, partitioned or not."""
 
+LOST_ONCE: Final = dg.RetryPolicy(max_retries=1, delay=2)
+"""Of steps that fetch nothing: once more, where their worker or the store was lost for a moment."""
+
 _CODE: Final[Mapping[str, Callable[..., object]]] = {
     RAW: raw_update,
     VALIDATED: validate,

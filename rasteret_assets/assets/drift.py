@@ -149,7 +149,7 @@ def _look(
         inputs,
         files=sampling.files,
         at=known.at,
-        settings=_settings(enrichment.fetch_settings(), sampling),
+        settings=_settings(declared.limits.fetch_settings(enrichment.fetch_settings()), sampling),
     )
     left = known.within(current_ranges(inputs))
     headers = tuple(dict.fromkeys((*left, *sample.stale)))

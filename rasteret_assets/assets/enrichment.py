@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from logging import Logger
 
-from rasteret_assets.assets.declared import CollectionLimits
+from rasteret_assets.assets.declared import CollectionLimits, DeclaredCollection
 from rasteret_assets.assets.outputs import StagePlan
 from rasteret_assets.assets.progress import ProgressLog
 from rasteret_assets.assets.resources import EnrichmentResource
+from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.pipeline.chunks import Chunk, ChunkDone, HeaderPlan, header_updates
 from rasteret_assets.pipeline.enrich import bands_of, enrich, grouped, header_plan
@@ -15,6 +16,18 @@ from rasteret_assets.storage import Manifest, StageUpdate, Workspace
 
 _STEPS = 100
 """Steps of one run, about, at most: Dagster stores a dozen events for each."""
+
+
+def look_settings(
+    declared: DeclaredCollection, resource: EnrichmentResource
+) -> FetchSettings | None:
+    """Return how to read the pixels of one record; None where none are to be read.
+
+    One request at a time: a picture is not worth a slot of the collection's pool.
+    """
+    if (given := resource.look_settings()) is None:
+        return None
+    return replace(declared.limits.fetch_settings(given), max_concurrent=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

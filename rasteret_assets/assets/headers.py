@@ -12,7 +12,13 @@ import dagster as dg
 
 from rasteret_assets.assets.columns import header_columns
 from rasteret_assets.assets.declared import DeclaredCollection, band_partitions
-from rasteret_assets.assets.definition import ONE_RUN, SUMMARIES, WORKSPACE, described
+from rasteret_assets.assets.definition import (
+    LOST_ONCE,
+    ONE_RUN,
+    SUMMARIES,
+    WORKSPACE,
+    described,
+)
 from rasteret_assets.assets.enrichment import Enrichment
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.metadata import band_metadata
@@ -71,6 +77,7 @@ def _plan_op(declared: DeclaredCollection) -> dg.OpDefinition:
         # Of a graph's output Dagster wants the default I/O manager in the run's resources, but
         # brings it along only if an op asks for it. Nothing is stored by it.
         required_resource_keys={"workspace", "enrichment", "io_manager"},
+        retry_policy=LOST_ONCE,
     )
     def plan_headers(
         context: dg.OpExecutionContext,
@@ -119,6 +126,7 @@ def _assemble_op(declared: DeclaredCollection) -> dg.OpDefinition:
         description="Commit the headers of every band of the run.",
         out=dg.Out(io_manager_key=WORKSPACE),
         pool=declared.pool,  # it fetches what other runs have made lacking meanwhile
+        retry_policy=LOST_ONCE,
     )
     def assemble_headers(
         context: dg.AssetExecutionContext,

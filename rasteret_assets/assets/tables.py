@@ -6,7 +6,7 @@ import dagster as dg
 
 from rasteret_assets.assets.columns import raw_columns, remapped_columns, validated_columns
 from rasteret_assets.assets.declared import DeclaredCollection, register_bands
-from rasteret_assets.assets.definition import WORKSPACE, table_asset
+from rasteret_assets.assets.definition import LOST_ONCE, WORKSPACE, table_asset
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.names import RAW, REMAPPED, VALIDATED, op_name
 from rasteret_assets.assets.next_step import telling_next_step
@@ -32,7 +32,11 @@ def table_assets(declared: DeclaredCollection) -> list[dg.AssetsDefinition]:
 def _raw_table(declared: DeclaredCollection) -> dg.AssetsDefinition:
     spec = declared.spec
 
-    @dg.op(name=op_name(spec.name, RAW), out=dg.Out(io_manager_key=WORKSPACE))
+    @dg.op(
+        name=op_name(spec.name, RAW),
+        out=dg.Out(io_manager_key=WORKSPACE),
+        retry_policy=LOST_ONCE,
+    )
     def raw_table(
         context: dg.OpExecutionContext, workspace: dg.ResourceParam[WorkspaceIOManager]
     ) -> StagePlan:
@@ -52,7 +56,11 @@ def _raw_table(declared: DeclaredCollection) -> dg.AssetsDefinition:
 def _validated_table(declared: DeclaredCollection) -> dg.AssetsDefinition:
     spec = declared.spec
 
-    @dg.op(name=op_name(spec.name, VALIDATED), out=dg.Out(io_manager_key=WORKSPACE))
+    @dg.op(
+        name=op_name(spec.name, VALIDATED),
+        out=dg.Out(io_manager_key=WORKSPACE),
+        retry_policy=LOST_ONCE,
+    )
     def validated_table(raw_table: StageTable) -> StagePlan:
         return StagePlan(
             plan=lambda base: validated_update(spec, newest(raw_table), base),
@@ -68,7 +76,11 @@ def _validated_table(declared: DeclaredCollection) -> dg.AssetsDefinition:
 def _remapped_table(declared: DeclaredCollection) -> dg.AssetsDefinition:
     spec = declared.spec
 
-    @dg.op(name=op_name(spec.name, REMAPPED), out=dg.Out(io_manager_key=WORKSPACE))
+    @dg.op(
+        name=op_name(spec.name, REMAPPED),
+        out=dg.Out(io_manager_key=WORKSPACE),
+        retry_policy=LOST_ONCE,
+    )
     def remapped_table(
         context: dg.OpExecutionContext,
         validated_table: StageTable,

@@ -5,8 +5,13 @@ import dagster as dg
 import pytest
 import yaml  # type: ignore[import-untyped]  # the stubs are a package of their own
 
-from rasteret_assets.assets import RecordTableCollection, build_collection_defs
+from rasteret_assets.assets import (
+    EnrichmentResource,
+    RecordTableCollection,
+    build_collection_defs,
+)
 from rasteret_assets.assets.declared import CollectionLimits
+from rasteret_assets.assets.enrichment import look_settings
 from rasteret_assets.assets.scaffold import TEMPLATE
 from rasteret_assets.contract.settings import BuildSettings, FetchSettings
 from rasteret_assets.errors import ConfigError
@@ -196,6 +201,23 @@ def test_limits_of_a_collection_hold_in_its_runs(deployment: Deployment, archive
     assert replace(deployment, declared=careful).run(bands=BANDS).success
 
     assert archive.server.peak_in_flight == 2
+
+
+def test_limits_of_a_collection_hold_for_looks_at_its_pixels(deployment: Deployment) -> None:
+    paying = replace(deployment.declared, limits=CollectionLimits(requester_pays=True))
+    settings = look_settings(paying, EnrichmentResource(max_attempts=7))
+    assert settings is not None
+    assert (settings.requester_pays, settings.max_attempts) == (True, 7)
+    assert settings.max_concurrent == 1
+    assert look_settings(paying, EnrichmentResource(look_at_pixels=False)) is None
+
+
+def test_every_step_is_tried_again_where_its_worker_is_lost(deployment: Deployment) -> None:
+    jobs = deployment.definitions.resolve_all_job_defs()
+    ops = {op.name: op for job in jobs for op in job.graph.iterate_op_defs()}
+    without = {name for name, op in ops.items() if op.retry_policy is None}
+    assert "demo__raw_table" in ops
+    assert without == {name for name in ops if "check" in name}
 
 
 def test_a_schedule_may_take_in_the_source(deployment: Deployment) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from rasteret_assets.api import build_from_table, load
 from rasteret_assets.assets import WorkspaceIOManager
-from rasteret_assets.assets.declared import DriftSampling
+from rasteret_assets.assets.declared import CollectionLimits, DriftSampling
 from tests.assets.conftest import BANDS, Archive, collection_yaml
 from tests.assets.projects import project_of
 from tests.assets.runs import Deployment
@@ -69,6 +69,19 @@ def test_files_that_stay_pass_with_one_head_request_each(
     assert archive.server.peak_in_flight <= 3
     wanted = [("HEAD", f"{n:03}/{band}.tif") for n in range(4) for band in BANDS]
     assert asked(archive) == sorted(wanted)
+
+
+def test_a_look_keeps_to_the_limits_of_its_collection(
+    watched: Deployment, archive: Archive
+) -> None:
+    watched.run(bands=BANDS)
+    careful = replace(watched.declared, limits=CollectionLimits(max_per_host=1))
+    archive.server.forget()
+    archive.server.latency_s = 0.02
+
+    assert look(replace(watched, declared=careful)).passed
+
+    assert archive.server.peak_in_flight == 1
 
 
 def test_files_that_changed_are_told_and_exactly_their_headers_fetched_by_the_next_run(

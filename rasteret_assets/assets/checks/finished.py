@@ -8,6 +8,7 @@ import dagster as dg
 from rasteret_assets.assets.checks.geoparquet import file_failures
 from rasteret_assets.assets.checks.results import severity_of, spec_of
 from rasteret_assets.assets.declared import DeclaredCollection
+from rasteret_assets.assets.enrichment import look_settings
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.looks import FAILURES, look
 from rasteret_assets.assets.names import COLLECTION, op_name, stage_key
@@ -52,7 +53,7 @@ def finished_checks(declared: DeclaredCollection) -> dg.AssetChecksDefinition:
         manifest = store.latest()
         yield _complete(inputs, manifest)
         yield _current(inputs)
-        fetch = enrichment.look_settings()
+        fetch = look_settings(declared, enrichment)
         answers: dict[str, Callable[[], dg.AssetCheckResult]] = {
             READABLE: lambda: _readable(store, fetch),
             GEOPARQUET: lambda: _geoparquet(place, declared.name, store),
