@@ -70,7 +70,9 @@ class Layers:
             return False
         if image.nodata is None:
             return image.alpha is None
-        return image.nodata == self.fill or bool(np.isnan(image.nodata) and np.isnan(self.fill))
+        if self.values.dtype.kind in "fc":  # what is only near nodata is invalid too
+            return bool(np.isnan(image.nodata) and np.isnan(self.fill))
+        return image.nodata == self.fill
 
     def _put(self, time: int, window: Window, values: NDArray[Any], valid: Mask | None) -> None:
         part = window.slices_in(self._window)
