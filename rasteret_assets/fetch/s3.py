@@ -63,20 +63,25 @@ class S3Origin:
             self._routes[location.bucket] = route
         path = route.prefix + object_path(location.key)
         headers = {} if route.signer is None else route.signer.headers(path, method=method)
-        return Address(URL(route.server + path, encoded=True), headers, account)
+        return Address(URL(route.server + path, encoded=True), headers, route)
 
     def cure(self, location: Location, sent: Address, refusal: Refusal) -> bool:
-        """Learn the bucket's region, or have expired keys renewed."""
-        named = refusal.headers.get("x-amz-bucket-region", "")
-        if not _REGION.fullmatch(named):
-            match = _REGION_IN_TEXT.search(refusal.text)
-            named = match[1] if match else ""
-        route = self._routes.get(location.bucket)
-        if named and route is not None and route.region != named:
+        """Learn the bucket's region, or have expired keys renewed.
+
+        Of many requests under way to the wrong region each is cured, not the first alone:
+        what counts is the way this one went, whatever another has taught meanwhile.
+        """
+        route = sent.credential
+        if not isinstance(route, _Route):
+            return False
+        named = _region_named(refusal)
+        if named and route.region != named:
             self._regions[location.bucket] = named
-            del self._routes[location.bucket]
+            known = self._routes.get(location.bucket)
+            if known is not None and known.region != named:
+                del self._routes[location.bucket]
             return True
-        return refusal.store_code in _EXPIRED and self._account.refuse(sent.credential)
+        return refusal.store_code in _EXPIRED and self._account.refuse(route.account)
 
     def _route_to(self, bucket: str, account: AwsAccount) -> _Route:
         region = self._regions.get(bucket) or self._site.region or account.region or _DEFAULT_REGION
@@ -93,6 +98,15 @@ class S3Origin:
             prefix=parts.path + "/",
             signer=signer,
         )
+
+
+def _region_named(refusal: Refusal) -> str:
+    """Return the region that the store says the bucket is in; empty where it says none."""
+    named = refusal.headers.get("x-amz-bucket-region", "")
+    if _REGION.fullmatch(named):
+        return named
+    match = _REGION_IN_TEXT.search(refusal.text)
+    return match[1] if match else ""
 
 
 def _nobody() -> Loaded[AwsAccount]:

@@ -12,10 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.errors import FetchError, ProblemCode
-from rasteret_assets.fetch import HeaderFetcher, RangeReader
+from rasteret_assets.fetch import Body, HeaderFetcher, RangeReader
 from rasteret_assets.fetch.gs import GsOrigin
 from rasteret_assets.fetch.outcomes import Refusal
 from rasteret_assets.locations import GsSite, locate
+from tests.rig.http_answers import Answer, Request
 from tests.rig.http_server import Fault, RangeServer
 from tests.rig.stores import Store
 
@@ -130,6 +131,33 @@ def test_the_region_of_a_bucket_is_found_and_remembered(fake_s3: RangeServer, fa
     assert read(["s3://bucket/a.tif"] * 2) == [DATA[10:20]] * 2
     regions = [one.headers["authorization"].split("/")[2] for one in fake_s3.seen()]
     assert regions == ["us-east-1", "eu-central-1", "eu-central-1"]
+
+
+class RegionalServer(RangeServer):
+    """Answers what was signed for one region, and names it to all others."""
+
+    def _compose(self, request: Request, fault: Fault) -> Answer:
+        if request.headers["authorization"].split("/")[2] != "eu-central-1":
+            fault = Fault(status=400, headers={"x-amz-bucket-region": "eu-central-1"})
+        return super()._compose(request, fault)
+
+
+@pytest.mark.usefixtures("fake_s3")
+def test_all_requests_under_way_learn_the_region_of_their_bucket(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def together(hrefs: Sequence[str]) -> list[Body]:
+        async with RangeReader(QUICK) as reader:
+            return await asyncio.gather(*(reader.read(href, 10, 20) for href in hrefs))
+
+    with RegionalServer(latency_s=0.2) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url())
+        for number in range(40):
+            server.put(f"bucket/{number}.tif", DATA)
+        found = asyncio.run(together([f"s3://bucket/{number}.tif" for number in range(40)]))
+        regions = [one.headers["authorization"].split("/")[2] for one in server.seen()]
+    assert {body.data for body in found} == {DATA[10:20]}
+    assert regions == ["us-east-1"] * 40 + ["eu-central-1"] * 40
 
 
 def test_a_store_that_never_agrees_on_a_region_is_left(fake_s3: RangeServer) -> None:
