@@ -1,7 +1,7 @@
 """Records and headers by row number, from whichever fragments hold them."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -20,6 +20,9 @@ MONTHS_FACT = "months"
 _KEY_COLUMNS = ("datetime", "bbox")
 _KEYS_HELD = 8_000_000
 """Rows whose sort keys (12 bytes each) are held at once, about."""
+
+_STRETCHES = 64
+"""Rows that lie together, of one block, above which slicing takes longer than copying."""
 
 _READERS = 4
 """Bands whose headers are read at once."""
@@ -46,6 +49,39 @@ class Places:
         """Return the rows from `start` to `stop`."""
         of = slice(start, stop)
         return Places(months=self.months[of], where=self.where[of], rows=self.rows[of])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """Rows of a collection as they were read, and the order they are wanted in.
+
+    They are put into that order a block at a time: headers are heavy, and whatever reorders
+    them copies them twice.
+    """
+
+    table: pa.Table
+    positions: np.ndarray | None = None
+    """Row of `table` for each row wanted; None where they stand in order."""
+
+    def blocks(self, start: int, stop: int, most: int) -> Iterator[pa.Table]:
+        """Yield the wanted rows from `start` to `stop`, up to `most` at a time."""
+        if self.positions is None:
+            yield self.table.slice(start, stop - start)
+            return
+        for at in range(start, stop, most):
+            yield _in_order(self.table, self.positions[at : min(at + most, stop)])
+
+
+def _in_order(table: pa.Table, positions: np.ndarray) -> pa.Table:
+    """Return the rows at `positions`; what does not lie near them is not copied."""
+    ascending = np.sort(positions)
+    ends = np.append(np.flatnonzero(np.diff(ascending) != 1) + 1, len(ascending))
+    if len(ends) > _STRETCHES:
+        return table.take(positions)
+    starts = ascending[np.append(0, ends[:-1])]
+    lengths = np.diff(ends, prepend=0)
+    near = pa.concat_tables([table.slice(*one) for one in zip(starts, lengths, strict=True)])
+    return near.take(np.searchsorted(ascending, positions))
 
 
 class Gatherer:
@@ -77,8 +113,8 @@ class Gatherer:
         order = np.lexsort((rows, where, value, month))
         return Places(months=month[order], where=where[order], rows=rows[order])
 
-    def gather(self, places: Places) -> pa.Table:
-        """Return the rows of `places`, in their order, records and headers side by side."""
+    def gather(self, places: Places) -> Gathered:
+        """Return the rows of `places`, records and headers side by side."""
         parts: list[pa.Table] = []
         orders: list[np.ndarray] = []
         for at in np.unique(places.where):
@@ -89,10 +125,10 @@ class Gatherer:
             orders.append(here[ascending])
         found, order = pa.concat_tables(parts), np.concatenate(orders)
         if (np.diff(order) > 0).all():  # a fragment by itself has this order already
-            return found
+            return Gathered(table=found)
         back = np.empty(len(places), dtype=np.int64)
         back[order] = np.arange(len(places))
-        return found.take(back)
+        return Gathered(table=found, positions=back)
 
     def _keys_of(self, fragment: Fragment) -> _Keys:
         """Return the sort keys of a fragment's rows, the last used of them from memory."""

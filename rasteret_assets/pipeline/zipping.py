@@ -7,6 +7,7 @@ rows; never more than about one file's bytes are in memory.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from rasteret_assets.contract.settings import BuildSettings
 from rasteret_assets.contract.spec import digest
 from rasteret_assets.geo.geoparquet import geo_metadata
 from rasteret_assets.pipeline.chunks import ranges_of
-from rasteret_assets.pipeline.gathering import MONTHS_FACT, Gatherer, Places
+from rasteret_assets.pipeline.gathering import MONTHS_FACT, Gathered, Gatherer, Places
 from rasteret_assets.pipeline.inputs import Inputs
 from rasteret_assets.pipeline.set_aside import problem_tables
 from rasteret_assets.storage import CollectionManifest, CollectionUpdate, MonthFile
@@ -39,7 +40,7 @@ def collection_update(
     stay = {month for month, key in months.items() if before.get(month) == key}
     files = () if base is None else base.files
     return CollectionUpdate(
-        write=_month_files(inputs, gatherer, sorted(set(months) - stay), settings.file_bytes),
+        write=_month_files(inputs, gatherer, sorted(set(months) - stay), settings),
         keep=tuple(f.path for f in files if f"{f.year:04}-{f.month:02}" in stay),
         problems=problem_tables(inputs),
         schema=schema,
@@ -63,21 +64,21 @@ def _made_from(inputs: Inputs, schema: pa.Schema) -> dict[str, str]:
 
 
 def _month_files(
-    inputs: Inputs, gatherer: Gatherer, months: Sequence[str], file_bytes: int
+    inputs: Inputs, gatherer: Gatherer, months: Sequence[str], settings: BuildSettings
 ) -> Iterator[MonthFile]:
     """Yield the files of `months`, in their order."""
     if not months:
         return
     counts = _rows_by_month(inputs)
     per_row = _row_bytes(inputs)
-    for group in _groups(months, counts, max(1, file_bytes // per_row)):
+    for group in _groups(months, counts, max(1, settings.file_bytes // per_row)):
         places = gatherer.places(group)
-        most = max(1, file_bytes // per_row)
+        most = max(1, settings.file_bytes // per_row)
         for at in range(0, len(places), most):
             part = places.part(at, at + most)
-            table = gatherer.gather(part)
-            per_row = max(1, table.nbytes // table.num_rows)
-            yield from _by_month(part, table)
+            rows = gatherer.gather(part)
+            per_row = max(1, rows.table.nbytes // rows.table.num_rows)
+            yield from _by_month(part, rows, per_row, settings)
 
 
 def _groups(months: Sequence[str], counts: Mapping[str, int], most: int) -> Iterator[list[str]]:
@@ -93,11 +94,19 @@ def _groups(months: Sequence[str], counts: Mapping[str, int], most: int) -> Iter
     yield group
 
 
-def _by_month(places: Places, table: pa.Table) -> Iterator[MonthFile]:
+def _by_month(
+    places: Places, rows: Gathered, per_row: int, settings: BuildSettings
+) -> Iterator[MonthFile]:
+    block = max(1, settings.batch_bytes // per_row)
     starts = np.flatnonzero(np.diff(places.months, prepend=-1))
-    for start, stop in zip(starts, [*starts[1:], len(places)], strict=True):
+    for start, stop in pairwise([*starts.tolist(), len(places)]):
         year, month = divmod(int(places.months[start]), 12)
-        yield MonthFile(year=year, month=month + 1, tables=[table.slice(start, stop - start)])
+        yield MonthFile(
+            year=year,
+            month=month + 1,
+            tables=rows.blocks(start, stop, block),
+            nbytes=(stop - start) * per_row,
+        )
 
 
 def _rows_by_month(inputs: Inputs) -> dict[str, int]:

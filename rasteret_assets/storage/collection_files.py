@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
@@ -40,13 +40,10 @@ class MonthFile:
 
     year: int
     month: int
-    tables: Sequence[pa.Table]
-    """Without rows, there is no file."""
-
-    @property
-    def nbytes(self) -> int:
-        """Decoded bytes of its rows."""
-        return sum(table.nbytes for table in self.tables)
+    tables: Iterable[pa.Table]
+    """Taken once. Without rows, there is no file."""
+    nbytes: int = 0
+    """Decoded bytes of its rows, about."""
 
 
 def _write_month(
