@@ -175,7 +175,7 @@ class PixelReads(ABC):
 
     def sample_points(
         self,
-        points: reads.ArrowStream,
+        points: reads.ArrowStream | reads.GeoTable,
         bands: Sequence[str] | None = None,
         *,
         geometry_crs: object = LONLAT,
@@ -185,22 +185,22 @@ class PixelReads(ABC):
     ) -> pa.Table:
         """Return the table of points with a column per band: the pixel that each lies in.
 
-        See `reads.sample_points` for the other arguments; `points` is any Arrow table with a
-        `geometry` column, or with x and y, lon and lat, or longitude and latitude.
+        See `reads.sample_points` for the other arguments; `points` is a GeoDataFrame, or any
+        Arrow table with a `geometry` or GeoArrow column, or with x and y, lon and lat, or
+        longitude and latitude.
 
         Raises
         ------
         ReadError, FetchError, TiffError
             As `get_xarray` does; also if the points have columns of the bands' names.
         """
-        rows = points if isinstance(points, pa.Table) else pa.table(points)
-        area = reads.points_area(rows, geometry_crs).to(LONLAT)
-        table, wanted = self.index_table(bands, area.geometries, time_range)
+        given = reads.points_of(points, geometry_crs)
+        lonlat = given.area.to(LONLAT).geometries
+        table, wanted = self.index_table(bands, lonlat, time_range)
         return reads.sample_points(
             table,
-            rows,
+            given,
             bands=wanted,
-            geometry_crs=geometry_crs,
             access=self.access(fetch),
             **arguments,
         )

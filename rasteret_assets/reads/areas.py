@@ -1,29 +1,29 @@
 """What a caller may name as an area, and the one form it takes here."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
-import pyarrow as pa
 import pyproj
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry import shape
 
-from rasteret_assets.errors import ReadError, TableError
+from rasteret_assets.errors import ReadError
 from rasteret_assets.geo.crs import LONLAT, transform_geometries
-from rasteret_assets.geo.footprints import footprints
-from rasteret_assets.geo.geoparquet import GeometryForm, extension_of, geometry_form, storage_of
 from rasteret_assets.geo.grid import Bounds
+from rasteret_assets.reads.geometry_columns import (
+    ArrowArray,
+    ArrowStream,
+    Geometries,
+    arrow_geometries,
+)
 
 BOX_NUMBERS: Final = 4
 _BOX_STEPS: Final = 21
 """Straight pieces each edge of a box is cut into before it is brought to another CRS, as
 GDAL does; its edges are curves there."""
-
-Geometries = NDArray[np.object_]
 
 
 @runtime_checkable
@@ -56,24 +56,6 @@ class HasGeoInterface(Protocol):
         ...
 
 
-@runtime_checkable
-class ArrowStream(Protocol):
-    """Chunked columns of any Arrow library."""
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Return a stream of chunks."""
-        ...
-
-
-@runtime_checkable
-class ArrowArray(Protocol):
-    """Columns of any Arrow library."""
-
-    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]:
-        """Return schema and array."""
-        ...
-
-
 AreaLike = (
     tuple[float, float, float, float]
     | shapely.Geometry
@@ -86,7 +68,7 @@ AreaLike = (
     | Sequence[object]
 )
 """A box (left, bottom, right, top), Shapely geometries, WKB, GeoJSON objects, Arrow or GeoArrow
-arrays, a GeoDataFrame or GeoSeries; or a sequence of such geometries."""
+arrays or tables, a GeoDataFrame or GeoSeries; or a sequence of such geometries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +150,7 @@ def area_of(geometries: AreaLike, geometry_crs: object) -> Area:
     Parameters
     ----------
     geometry_crs
-        CRS of the coordinates, x before y whatever it says; GeoDataFrames and GeoArrow arrays
+        CRS of the coordinates, x before y whatever it says; GeoDataFrames and GeoArrow data
         that name theirs keep it. A box in longitude and latitude may cross the antimeridian
         by left > right.
 
@@ -217,7 +199,8 @@ def _geometries(value: object, crs: str) -> tuple[Geometries, str]:
     if isinstance(value, shapely.Geometry | bytes | Mapping):
         return _each([value]), crs
     if isinstance(value, ArrowStream | ArrowArray) and not hasattr(value, "geometry"):
-        return _from_arrow(value, crs)
+        found, names_crs = arrow_geometries(value)
+        return found, LONLAT if names_crs else crs
     if hasattr(value, "geometry") and isinstance(value, GeoFrame):
         named = crs if value.crs is None else checked_crs(value.crs)
         return np.asarray(value.geometry.to_numpy(), object), named
@@ -257,20 +240,3 @@ def _one(value: object) -> shapely.Geometry | None:
             raise ReadError(msg) from error
     msg = f"a {type(value).__name__} is no geometry; give Shapely, WKB or GeoJSON"
     raise ReadError(msg)
-
-
-def _from_arrow(value: ArrowStream | ArrowArray, crs: str) -> tuple[Geometries, str]:
-    """Return geometries in longitude and latitude where the array names its CRS."""
-    column = pa.chunked_array(value) if isinstance(value, ArrowStream) else pa.array(value)
-    field = pa.field("geometry", column.type)
-    said = geometry_form(field, None)
-    form = GeometryForm(encoding=said.encoding, crs=said.crs)
-    named = LONLAT if said.crs is not None or b"crs" in extension_of(field)[1].encode() else crs
-    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    storage: Callable[[pa.Array], pa.Array] = lambda chunk: getattr(chunk, "storage", chunk)  # noqa: E731  # extension arrays alone have one
-    try:
-        decoded = [footprints(storage(chunk).cast(storage_of(field)), form) for chunk in chunks]
-    except (TableError, pa.ArrowInvalid) as error:
-        msg = f"the Arrow array of {column.type} holds no geometries that can be read: {error}"
-        raise ReadError(msg) from error
-    return np.concatenate([np.empty(0, object), *(one.geometries for one in decoded)]), named

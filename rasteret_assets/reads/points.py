@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 
 from rasteret_assets.errors import ReadError
 from rasteret_assets.geo.crs import LONLAT
-from rasteret_assets.reads.areas import Area, ArrowStream, area_of
+from rasteret_assets.reads.areas import Area
 from rasteret_assets.reads.driver import FilePlans, Finish, Images, read_records
+from rasteret_assets.reads.geometry_columns import ArrowStream
 from rasteret_assets.reads.headers import BandImage
 from rasteret_assets.reads.left_out import left_out
 from rasteret_assets.reads.levels import Sample
 from rasteret_assets.reads.options import ReadOptions
 from rasteret_assets.reads.plan import nothing_found
+from rasteret_assets.reads.point_tables import GeoTable, Points, points_of
 from rasteret_assets.reads.records import Record, select
 from rasteret_assets.reads.scene import quantities
 from rasteret_assets.reads.transfer import Access
@@ -26,12 +28,10 @@ from rasteret_assets.reads.validity import Mask, valid_pixels
 
 Numbers = NDArray[np.int64]
 
-_AXES: Final = (("x", "y"), ("lon", "lat"), ("longitude", "latitude"))
-
 
 def sample_points(  # noqa: PLR0913  # a public door owes its callers names
     table: pa.Table,
-    points: ArrowStream,
+    points: ArrowStream | GeoTable | Points,
     *,
     bands: Sequence[str],
     geometry_crs: object = LONLAT,
@@ -48,10 +48,10 @@ def sample_points(  # noqa: PLR0913  # a public door owes its callers names
     table
         Rows of a Collection.
     points
-        A table with a `geometry` column of points, or with columns `x` and `y`, `lon` and
-        `lat`, or `longitude` and `latitude`.
+        A GeoDataFrame; or a table with a `geometry` column of points, or one of a GeoArrow
+        type, or with columns `x` and `y`, `lon` and `lat`, or `longitude` and `latitude`.
     geometry_crs
-        CRS of the points, unless a GeoArrow column names its own.
+        CRS of the points, unless a GeoDataFrame or GeoArrow column names its own.
     mosaic
         Which record counts where several have a valid pixel: the "last" or "first" in time.
         None gives a row for each point and record whose image the point lies in, with the
@@ -74,14 +74,14 @@ def sample_points(  # noqa: PLR0913  # a public door owes its callers names
     FetchError, TiffError
         If a file cannot be read.
     """
-    rows = points if isinstance(points, pa.Table) else pa.table(points)
+    given = points if isinstance(points, Points) else points_of(points, geometry_crs)
+    rows, area = given.rows, given.area
     options = ReadOptions(
         mosaic=mosaic, apply_scale=apply_scale, on_error=on_error, on_drift=on_drift
     )
     if taken := {*bands, "record_id", "record_datetime"} & set(rows.schema.names):
         msg = f"the points have columns {sorted(taken)} already; rename them"
         raise ReadError(msg)
-    area = points_area(rows, geometry_crs)
     selection = select(table, bands, area, options)
     work = _Points(selection.records, area, options)
     access = access or Access()
@@ -96,29 +96,6 @@ def sample_points(  # noqa: PLR0913  # a public door owes its callers names
 def _with_metadata(rows: pa.Table, told: Mapping[str, list[str]]) -> pa.Table:
     added = {name.encode(): "\n".join(lines).encode() for name, lines in told.items()}
     return rows.replace_schema_metadata({**(rows.schema.metadata or {}), **added} or None)
-
-
-def points_area(rows: pa.Table, crs: object) -> Area:
-    """Return the points of a table as an area; each geometry is one point.
-
-    Raises
-    ------
-    ReadError
-        If there are none, or other geometries.
-    """
-    names = rows.schema.names
-    if "geometry" in names:
-        area = area_of(rows["geometry"], crs)
-        if (shapely.get_type_id(area.geometries) != shapely.GeometryType.POINT).any():
-            msg = "geometry holds other things than points; take their centroids first"
-            raise ReadError(msg)
-        return area
-    for across, up in _AXES:
-        if across in names and up in names:
-            x, y = (rows[name].cast(pa.float64()).to_numpy() for name in (across, up))
-            return area_of(shapely.points(x, y), crs)
-    msg = f"no points among the columns {names}; name them geometry, x and y, or lon and lat"
-    raise ReadError(msg)
 
 
 @dataclass(slots=True, kw_only=True)

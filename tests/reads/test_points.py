@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import geopandas
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -89,6 +90,26 @@ def test_geometries_are_points_too(scenes: list[Scene], points: pa.Table) -> Non
     found = reads.sample_points(index(scenes), as_wkb, **asked)
     expected = reads.sample_points(index(scenes), points, **asked)
     assert found["b"].equals(expected["b"])
+
+
+@pytest.mark.parametrize("mosaic", ["last", None])
+def test_a_geodataframe_is_points_in_its_own_crs(
+    scenes: list[Scene],
+    points: pa.Table,
+    mosaic: Any,  # noqa: ANN401  # a literal type
+) -> None:
+    x, y = points["x"].to_numpy(), points["y"].to_numpy()
+    frame = geopandas.GeoDataFrame(
+        {"name": points["name"].to_pylist(), "place": geopandas.points_from_xy(x, y)}
+    ).set_geometry("place", crs=UTM)
+    asked: dict[str, Any] = {"bands": ["a"], "mosaic": mosaic}
+    found = reads.sample_points(index(scenes), frame, geometry_crs="EPSG:4326", **asked)
+    expected = reads.sample_points(index(scenes), points, geometry_crs=UTM, **asked)
+    assert found["a"].equals(expected["a"])
+    assert found["name"].to_pylist() == expected["name"].to_pylist()
+    back = geopandas.GeoDataFrame.from_arrow(found)
+    assert back.crs == UTM
+    assert np.array_equal(back.geometry.x, expected["x"])
 
 
 def test_each_tile_is_fetched_once(
