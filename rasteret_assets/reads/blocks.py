@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rasteret_assets.errors import FetchError, ProblemCode
 from rasteret_assets.geo.grid import Window
-from rasteret_assets.reads.driver import read_records
+from rasteret_assets.reads.driver import Images, read_records
+from rasteret_assets.reads.headers import BandImage
 from rasteret_assets.reads.options import ReadOptions
 from rasteret_assets.reads.plan import Kind, Plan
-from rasteret_assets.reads.records import records_of
+from rasteret_assets.reads.records import Record, records_of
 from rasteret_assets.reads.target import Target
 from rasteret_assets.reads.transfer import Access
 from rasteret_assets.reads.windows import Windows
@@ -56,7 +58,8 @@ def read_block(slab: Slab, target: Target, window: Window) -> dict[str, NDArray[
     Raises
     ------
     FetchError, TiffError
-        If a file cannot be read, unless the options say to skip its record.
+        If a file cannot be read, unless the options say to skip its record; or if one that was
+        indexed anew means other things than the dataset says.
     """
     plan, grid = slab.plan(target), target.grid.cut(window)
     windows = Windows(plan, grid)
@@ -64,6 +67,8 @@ def read_block(slab: Slab, target: Target, window: Window) -> dict[str, NDArray[
     for one in failed.values():
         _LOG.warning("record %r is left out of a chunk: %s: %s", one.id, one.code, one.detail)
     kept = [index for index in range(len(plan.records)) if index not in failed]
+    for index in kept:
+        _check_meanings(plan.records[index], windows.images[index], slab.options)
     windows.finish(kept, range(len(plan.times)), target.inside(grid))
     found: dict[str, NDArray[Any]] = {}
     for place, layers in enumerate(windows.layers):
@@ -71,6 +76,25 @@ def read_block(slab: Slab, target: Target, window: Window) -> dict[str, NDArray[
         if layers.valid is not None:
             found[valid_name(place)] = layers.valid
     return found
+
+
+def _check_meanings(record: Record, images: Images, options: ReadOptions) -> None:
+    """Check that what the dataset says of a record holds for its files as they are now."""
+    for before, now in zip(record.images, images, strict=True):
+        if before is now or before is None or now is None:
+            continue
+        if _meaning(before, options) != _meaning(now, options):
+            detail = (
+                f"record {record.id!r}, band {now.band!r}: the file has changed, and its numbers "
+                "have another scale, unit or palette than the dataset says; update the Collection"
+            )
+            raise FetchError(ProblemCode.FILE_CHANGED, detail)
+
+
+def _meaning(image: BandImage, options: ReadOptions) -> tuple[object, ...]:
+    """Return what a dataset says of an image; scale and offset only where they are left to do."""
+    linear = () if options.apply_scale else (image.scale or 1.0, image.offset or 0.0)
+    return *linear, image.unit, image.palette if options.colors else None
 
 
 def packed(table: pa.Table) -> bytes:

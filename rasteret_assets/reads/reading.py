@@ -44,13 +44,12 @@ def read_cube(
         raise ReadError(msg)
     times = np.unique(plan.slots[kept]).tolist()
     windows.finish(kept, times, plan.target.inside(grid))
-    records = [plan.records[index] for index in kept]
     return Cube(
         grid=grid,
         times=plan.times[times],
-        ids=tuple(record.id for record in records),
+        ids=tuple(plan.records[index].id for index in kept),
         bands=tuple(
-            _band(name, layers, tuple(record.images[at] for record in records))
+            _band(name, layers, tuple(windows.images[index][at] for index in kept))
             for at, (name, layers) in enumerate(zip(bands, windows.layers, strict=True))
         ),
         skipped=(*selection.skipped, *failed.values()),

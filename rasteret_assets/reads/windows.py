@@ -5,9 +5,11 @@ from functools import partial
 
 import numpy as np
 
+from rasteret_assets.errors import FetchError, ProblemCode
 from rasteret_assets.geo.grid import Grid
 from rasteret_assets.reads.combine import combine
 from rasteret_assets.reads.driver import FilePlans, Finish, Images
+from rasteret_assets.reads.headers import BandImage
 from rasteret_assets.reads.layers import Layers
 from rasteret_assets.reads.plan import Plan
 from rasteret_assets.reads.scene import Canvas, Placement, canvas_of, place
@@ -26,6 +28,8 @@ class Windows:
             Layers(plan.layers, grid, kind.dtype, kind.fill, plan.options) for kind in plan.kinds
         ]
         """One per band."""
+        self.images: dict[int, Images] = {}
+        """Of each record that was planned: those of the index, or of files indexed anew."""
         self._placements: dict[int, list[Placement | None]] = {}
 
     def scratch_bytes(self, index: int, images: Images) -> int:
@@ -44,7 +48,14 @@ class Windows:
         )
 
     def plan(self, index: int, images: Images, files: FilePlans) -> Finish:
-        """Plan the windows of one record's images."""
+        """Plan the windows of one record's images.
+
+        Raises
+        ------
+        FetchError
+            `file_changed`, if a file that was indexed anew holds what the result cannot.
+        """
+        self.images[index] = images
         layer, canvases = self._layer(index), list[Canvas | None]()
         placements = self._placements.pop(index)
         for image, layers, placement in zip(images, self.layers, placements, strict=True):
@@ -52,6 +63,7 @@ class Windows:
                 layers.filled = True
                 canvases.append(None)
                 continue
+            _check_type(image, layers)
             view = layers.view(layer, placement)
             canvases.append(canvas_of(placement, self._grid, files.of(image), view))
         return partial(self._take, index, layer, canvases)
@@ -82,3 +94,11 @@ class Windows:
             else:
                 combine(layers, [which[slots[which] == time] for time in times], how)
             layers.clip(inside)
+
+
+def _check_type(image: BandImage, layers: Layers) -> None:
+    """Check that a result, whose type is by the index, holds every pixel of an image."""
+    kind = layers.values.dtype
+    if not np.can_cast(image.dtype, kind, "safe"):
+        detail = f"the file has changed and holds {image.dtype} now, which {kind} cannot"
+        raise FetchError(ProblemCode.FILE_CHANGED, f"{detail}; update the Collection")
