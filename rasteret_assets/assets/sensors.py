@@ -1,7 +1,10 @@
 """What asks for runs by itself, once switched on: changes of the source, bands found, retries."""
 
+from dataclasses import replace
+
 import dagster as dg
 
+from rasteret_assets.assets.asking import ASKED, asked_again_at, asked_by, waiting_to_ask
 from rasteret_assets.assets.declared import DeclaredCollection, known_bands
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.jobs import FETCH, UPDATE, range_tags
@@ -16,7 +19,6 @@ from rasteret_assets.assets.watching import (
     next_cursor,
 )
 from rasteret_assets.contract.settings import Retry
-from rasteret_assets.contract.spec import digest
 from rasteret_assets.pipeline.chunks import retries
 from rasteret_assets.storage import Manifest, Workspace, list_sources
 
@@ -24,7 +26,8 @@ from rasteret_assets.storage import Manifest, Workspace, list_sources
 def source_sensor(declared: DeclaredCollection) -> dg.SensorDefinition:
     """Return the sensor that asks for a run when source files appear, change or vanish.
 
-    Or when the collection is declared otherwise: another filter, other bands.
+    Or when the collection is declared otherwise: another filter, other bands. A run that failed
+    is asked for again, later and later.
     """
     spec = declared.spec
 
@@ -33,7 +36,7 @@ def source_sensor(declared: DeclaredCollection) -> dg.SensorDefinition:
         job_name=op_name(spec.name, UPDATE),
         minimum_interval_seconds=declared.sensor_interval_s,
         description="Ask for a run when files of the source appear, change or vanish, or the "
-        "collection is declared otherwise.",
+        "collection is declared otherwise; and again, later and later, where it failed.",
     )
     def source(
         context: dg.SensorEvaluationContext, workspace: dg.ResourceParam[WorkspaceIOManager]
@@ -44,18 +47,25 @@ def source_sensor(declared: DeclaredCollection) -> dg.SensorDefinition:
         if listing.unsettled:
             taken = workspace.workspace().stage(spec.name, RAW).latest()
         found = listing.takeable(taken)
-        now = next_cursor(seen, found, spec.described())
+        now = next_cursor(spec.name, seen, found, spec.described())
         declared_anew = seen.declaration not in {"", now.declaration}
+        again_at = None
         if now.listing == seen.listing and not declared_anew:
-            return dg.SkipReason(_unchanged(listing, declared.sensor_quiet_s))
+            again_at = asked_again_at(context.instance, seen)
+            if again_at is None:
+                return dg.SkipReason(_unchanged(listing, declared.sensor_quiet_s))
+            if (said := waiting_to_ask(again_at)) is not None:
+                return dg.SkipReason(said)
+            now = replace(now, failures=seen.failures + 1)
         taken = taken or workspace.workspace().stage(spec.name, RAW).latest()
         change = SourceChange.between(taken, found)
-        if listing.unsettled and not change and not declared_anew:
+        if listing.unsettled and not change and not declared_anew and again_at is None:
             # What differs was asked for, and has changed again before it was taken.
             return dg.SkipReason(_unchanged(listing, declared.sensor_quiet_s))
         request = dg.RunRequest(
-            run_key=f"{spec.name}:{now.runs}:{digest(now.listing, now.declaration)}",
+            run_key=now.asked,
             tags={
+                ASKED: now.asked,
                 **change.tags(),
                 **({f"{TAG}/declaration": "changed"} if declared_anew else {}),
                 **listing.tags(),
@@ -90,7 +100,8 @@ def bands_sensor(declared: DeclaredCollection) -> dg.SensorDefinition:
         found = known_bands(spec, context.instance)
         if not found:
             return dg.SkipReason("no band is registered: the records were not made by Dagster")
-        return dg.RunRequest(run_key=f"{spec.name}:{asset_event.run_id}", tags=range_tags(found))
+        tags = {**asked_by(context.instance, asset_event.run_id), **range_tags(found)}
+        return dg.RunRequest(run_key=f"{spec.name}:{asset_event.run_id}", tags=tags)
 
     return bands
 

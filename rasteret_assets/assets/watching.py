@@ -32,6 +32,10 @@ class SourceCursor:
     """Digest of what was declared then."""
     runs: int = 0
     """Runs asked for so far: a listing that comes back is a change all the same."""
+    asked: str = ""
+    """Key of the run last asked for."""
+    failures: int = 0
+    """How often that was asked for again, as it had failed."""
 
     @classmethod
     def of(cls, text: str | None) -> "SourceCursor":
@@ -128,10 +132,14 @@ def names_of(uris: Sequence[str]) -> str:
     return f"{len(uris)}: {names}{', …' if len(uris) > _NAMED else ''}"
 
 
-def next_cursor(seen: SourceCursor, found: Mapping[str, str], declaration: object) -> SourceCursor:
+def next_cursor(
+    name: str, seen: SourceCursor, found: Mapping[str, str], declaration: object
+) -> SourceCursor:
     """Return the cursor once a run over the files `found`, URI to identity, is asked for."""
+    listing, declared = digest(sorted(found.items())), digest(declaration)
     return SourceCursor(
-        listing=digest(sorted(found.items())),
-        declaration=digest(declaration),
+        listing=listing,
+        declaration=declared,
         runs=seen.runs + 1,
+        asked=f"{name}:{seen.runs + 1}:{digest(listing, declared)}",
     )

@@ -10,6 +10,8 @@ import pytest
 
 from rasteret_assets.api import load
 from rasteret_assets.assets import WorkspaceIOManager
+from rasteret_assets.assets.asking import ASKED, asked_again_at
+from rasteret_assets.assets.watching import SourceCursor
 from rasteret_assets.errors import SourceError
 from tests.assets.conftest import BANDS, Archive
 from tests.assets.runs import Deployment, declared
@@ -69,7 +71,10 @@ def look_at_schedule(deployment: Deployment) -> Tick:
 def execute(deployment: Deployment, request: dg.RunRequest, job: str) -> dg.ExecuteInProcessResult:
     """Execute what a sensor or schedule asked for, as the daemon would."""
     return deployment.definitions.resolve_job_def(job).execute_in_process(
-        instance=deployment.instance, tags=request.tags, run_config=request.run_config
+        instance=deployment.instance,
+        tags=request.tags,
+        run_config=request.run_config,
+        raise_on_error=False,
     )
 
 
@@ -90,6 +95,57 @@ def test_nothing_is_asked_for_while_nothing_changes(watched: Deployment) -> None
     assert second.skipped == "1 files, as at the last look"
 
 
+def test_a_run_that_failed_is_asked_for_again_later(
+    watched: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = look(watched, None)
+    in_the_way = Path(watched.root) / ".stages"
+    in_the_way.parent.mkdir(parents=True, exist_ok=True)
+    in_the_way.write_text("no folder")
+    assert not execute(watched, first.requests[0], "demo__update").success
+
+    waiting = look(watched, first.cursor)
+    assert not waiting.requests
+    assert "has failed; it is asked for again at" in str(waiting.skipped)
+
+    monkeypatch.setattr("rasteret_assets.assets.asking._FIRST_WAIT_S", 0)  # minutes later
+    in_the_way.unlink()
+    again = look(watched, waiting.cursor or first.cursor)
+    (request,) = again.requests
+    assert request.run_key != first.requests[0].run_key
+    assert request.tags["rasteret_assets/new"] == "1: items.parquet"
+    assert execute(watched, request, "demo__update").success
+    assert look(watched, again.cursor).skipped == "1 files, as at the last look"
+
+
+def test_it_takes_longer_each_time_until_a_run_that_failed_is_asked_for_again(
+    watched: Deployment,
+) -> None:
+    instance = watched.instance
+    waits = []
+    for failures in range(9):
+        cursor = SourceCursor(asked=f"demo:{failures}:x", failures=failures)
+        tags = {ASKED: cursor.asked}
+        instance.add_run(
+            dg.DagsterRun(job_name="demo__update", status=dg.DagsterRunStatus.FAILURE, tags=tags)
+        )
+        waits.append((asked_again_at(instance, cursor) or 0) - time.time())
+    expected = [300, 600, 1200, 2400, 4800, 9600, 19200, 21600, 21600]
+    assert waits == pytest.approx(expected, abs=30)
+
+
+@pytest.mark.parametrize("status", ["STARTED", "SUCCESS", "CANCELED", "NOT_STARTED"])
+def test_a_run_that_did_not_fail_is_not_asked_for_again(watched: Deployment, status: str) -> None:
+    cursor = SourceCursor(asked="demo:1:x")
+    ended = dg.DagsterRunStatus(status)
+    failed = dg.DagsterRunStatus.FAILURE
+    for one in (failed, ended):  # the later counts: a retry of the first
+        watched.instance.add_run(
+            dg.DagsterRun(job_name="demo__update", status=one, tags={ASKED: cursor.asked})
+        )
+    assert asked_again_at(watched.instance, cursor) is None
+
+
 def test_new_changed_and_vanished_files_are_told_apart_and_taken_in(
     watched: Deployment, archive: Archive
 ) -> None:
@@ -106,6 +162,7 @@ def test_new_changed_and_vanished_files_are_told_apart_and_taken_in(
     (request,) = tick.requests
     told = {k: v for k, v in request.tags.items() if k.startswith("rasteret_assets/")}
     assert told.pop("rasteret_assets/settled_before")
+    assert told.pop("rasteret_assets/asked") == request.run_key
     assert told == {
         "rasteret_assets/new": "1: new.parquet",
         "rasteret_assets/changed": "1: items.parquet",
