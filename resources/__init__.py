@@ -1,7 +1,8 @@
 """What the declared collections run with here.
 
 `RASTERET_ASSETS_DEPLOYMENT` says which set: `local` (if it says nothing), `test` or
-`production`, each a module here. All values can be set for one run, too:
+`production`, each a module here. A variable named after a field sets it in any of them
+(`RASTERET_ASSETS_CHUNK_HEADERS=4096`), and run config for one run:
 `--config-json '{"resources": {"enrichment": {"config": {"max_concurrent": 8}}}}'`.
 """
 
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from resources import local, production, test
+from resources.environment import overridden
 from resources.executors import executor
 
 VARIABLE = "RASTERET_ASSETS_DEPLOYMENT"
@@ -27,4 +29,4 @@ def deployed() -> dg.Definitions:
     if chosen not in SETS:
         msg = f"{VARIABLE} is {chosen!r}; the deployments are {', '.join(SETS)}"
         raise ValueError(msg)
-    return dg.Definitions(resources=SETS[chosen], executor=executor())
+    return dg.Definitions(resources=overridden(SETS[chosen]), executor=executor())

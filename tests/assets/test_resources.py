@@ -8,6 +8,7 @@ import resources
 from rasteret_assets.assets import EnrichmentResource, WorkspaceIOManager
 from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retry
 from resources import executors, local, production, test
+from resources.environment import overridden
 
 
 def settings_in_a_run(
@@ -64,6 +65,31 @@ def test_production_is_read_from_the_environment_when_a_run_starts(
 
     assert (fetch.max_concurrent, fetch.max_per_host) == (40, 20)
     assert workspace.root == "s3://bucket/workspace"
+
+
+@pytest.mark.parametrize("name", ["local", "test", "production"])
+def test_a_variable_sets_any_field_of_any_deployment_and_run_config_goes_before_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RASTERET_WORKSPACE", "/somewhere")
+    monkeypatch.setenv("RASTERET_ASSETS_MAX_CONCURRENT", "40")
+    monkeypatch.setenv("RASTERET_ASSETS_MAX_PER_HOST", "20")
+    monkeypatch.setenv("RASTERET_ASSETS_REQUEST_TIMEOUT_S", "2.5")
+    monkeypatch.setenv("RASTERET_ASSETS_REQUESTER_PAYS", "true")
+    monkeypatch.setenv("RASTERET_ASSETS_BATCH_ROWS", "9")
+    given = overridden(resources.SETS[name])
+
+    fetch, workspace = settings_in_a_run(given, {"enrichment": {"config": {"max_per_host": 3}}})
+
+    assert (fetch.max_concurrent, fetch.max_per_host) == (40, 3)
+    assert (fetch.request_timeout_s, fetch.requester_pays) == (2.5, True)
+    assert workspace.batch_rows == 9
+
+
+def test_a_variable_that_is_no_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RASTERET_ASSETS_MAX_ATTEMPTS", "many")
+    with pytest.raises(ValueError, match="RASTERET_ASSETS_MAX_ATTEMPTS is 'many'"):
+        resources.deployed()
 
 
 def test_a_variable_that_production_misses_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
