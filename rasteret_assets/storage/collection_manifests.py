@@ -7,7 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from rasteret_assets.storage.manifests import FORMAT, json_bytes, schema_of, schema_text, told_by
+from rasteret_assets.storage.manifests import (
+    FORMAT,
+    complete,
+    json_bytes,
+    schema_of,
+    schema_text,
+    told_by,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +85,14 @@ def collection_of(data: bytes, where: str) -> CollectionManifest:
         If it is of a later format, or no manifest at all.
     """
     told = told_by(data, where)
-    return CollectionManifest(
-        generation=told["generation"],
-        files=tuple(CollectionFile(**file) for file in told["files"]),
-        problem_files=tuple(told["problem_files"]),
-        problems_digest=told["problems_digest"],
-        schema=schema_of(told["schema"]),
-        metadata=told["metadata"],
-        facts=told["facts"],
-        created_at=datetime.fromisoformat(told["created_at"]),
-    )
+    with complete(where):
+        return CollectionManifest(
+            generation=told["generation"],
+            files=tuple(CollectionFile(**file) for file in told["files"]),
+            problem_files=tuple(told["problem_files"]),
+            problems_digest=told["problems_digest"],
+            schema=schema_of(told["schema"]),
+            metadata=told["metadata"],
+            facts=told["facts"],
+            created_at=datetime.fromisoformat(told["created_at"]),
+        )

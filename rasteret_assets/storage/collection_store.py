@@ -29,7 +29,7 @@ from rasteret_assets.storage.collection_manifests import (
 )
 from rasteret_assets.storage.commits import Commits
 from rasteret_assets.storage.datasets import arrow_filesystem, foreign_dataset
-from rasteret_assets.storage.filesystems import STORE_ERRORS
+from rasteret_assets.storage.filesystems import STORE_ERRORS, asking
 from rasteret_assets.storage.objects import remove, token
 from rasteret_assets.storage.reading import ParquetReader
 from rasteret_assets.storage.sources import tables_below
@@ -77,7 +77,8 @@ class CollectionStore:
     def exists(self) -> bool:
         """Whether there is anything to open."""
         fs, folder = self._commits.place()
-        return bool(self._commits.all() or tables_below(fs, folder))
+        with asking(self.url):
+            return bool(self._commits.all() or tables_below(fs, folder))
 
     def open(self) -> ds.Dataset:
         """Return the records as a pyarrow dataset with `year` and `month` (int32) at the end.

@@ -3,14 +3,14 @@
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
 
 from fsspec.spec import AbstractFileSystem
 
 from rasteret_assets.errors import CommitConflictError, RasteretAssetsError, WorkspaceError
-from rasteret_assets.storage.filesystems import STORE_ERRORS, filesystem_of
+from rasteret_assets.storage.filesystems import STORE_ERRORS, asking, filesystem_of
 from rasteret_assets.storage.listing import Entry, list_folder
 from rasteret_assets.storage.objects import make_durable, put_if_absent, remove
 
@@ -33,11 +33,19 @@ class Commits:
         return fs, path.rstrip("/")
 
     def all(self) -> list[tuple[int, Entry]]:
-        """Return the generations there are, with their files, newest first."""
+        """Return the generations there are, with their files, newest first.
+
+        Raises
+        ------
+        WorkspaceError
+            If storage cannot be asked.
+        """
         fs, folder = self.place()
+        with asking(self.url):
+            listed = list_folder(fs, folder, _START)
         found = [
             (int(name[1]), entry)
-            for entry in list_folder(fs, folder, _START)
+            for entry in listed
             if (name := _NAME.fullmatch(entry.path.rsplit("/", 1)[-1]))
         ]
         return sorted(found, key=lambda one: one[0], reverse=True)
@@ -50,10 +58,9 @@ class Commits:
                 return None
             generation, entry = found[0]
             fs, _ = self.place()
-            try:
+            with asking(self.url), suppress(FileNotFoundError):
+                # swept between listing and reading where it is gone: there is a newer one
                 return generation, bytes(fs.cat_file(entry.path))
-            except FileNotFoundError:  # swept between listing and reading: there is a newer one
-                continue
         msg = f"{self.url}: manifests vanish while they are read; is someone deleting the folder?"
         raise WorkspaceError(msg)
 

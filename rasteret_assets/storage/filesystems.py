@@ -2,7 +2,10 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
+from urllib.parse import urlsplit
 
 import fsspec
 import google.auth.exceptions
@@ -12,7 +15,7 @@ from fsspec.spec import AbstractFileSystem
 from gcsfs.core import GCSFileSystem
 from gcsfs.retry import HttpError
 
-from rasteret_assets.errors import ConfigError
+from rasteret_assets.errors import ConfigError, RasteretAssetsError, WorkspaceError
 
 STORE_ERRORS: Final = (
     OSError,
@@ -25,6 +28,9 @@ STORE_ERRORS: Final = (
 """What the filesystems raise when storage fails; not all of it is an OSError."""
 
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_S3: Final = frozenset({"s3", "s3a"})
+_GS: Final = frozenset({"gs", "gcs"})
+_STORES: Final = _S3 | _GS
 _REGION_FIRST: Final = re.compile(r"([a-z]{2}(?:-[a-z]+)+-\d)\.")
 _TRUE: Final = {"YES", "TRUE", "ON", "1"}
 
@@ -42,8 +48,11 @@ def filesystem_of(url: str) -> tuple[AbstractFileSystem, str]:
     Raises
     ------
     ConfigError
-        If nothing installed understands the URL's scheme.
+        If nothing installed understands the URL's scheme, or it lacks a host or bucket.
+    WorkspaceError
+        If a server that has to be connected to for this, as fsspec's for FTP, is not there.
     """
+    check_url(url)
     found = _SCHEME.match(url)
     scheme = found[1].lower() if found else "file"
     if scheme == "file":
@@ -51,13 +60,44 @@ def filesystem_of(url: str) -> tuple[AbstractFileSystem, str]:
         return fsspec.filesystem("file"), os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111 # Path would drop a trailing slash's meaning and cost more
     if scheme in {"http", "https"}:
         return fsspec.filesystem("http", use_listings_cache=False), url
-    if scheme in {"s3", "s3a"}:
+    if scheme in _S3:
         fs = _s3(url[found.end() :].split("/", 1)[0] if found else "")
-    elif scheme in {"gs", "gcs"}:
+    elif scheme in _GS:
         fs = _gs()
     else:
         fs = _other(scheme, url)
     return fs, fs._strip_protocol(url)  # noqa: SLF001 # fsspec's own way from a URL to a path
+
+
+def check_url(url: str) -> None:
+    """Refuse a URL without the host or bucket that its scheme asks for.
+
+    Raises
+    ------
+    ConfigError
+        Saying how it is written.
+    """
+    found = _SCHEME.match(url)
+    scheme = found[1].lower() if found else "file"
+    if scheme in {"http", "https"} and not _host_of(url):
+        msg = f"{url}: names no host; write {scheme}://example.com/items.parquet"
+        raise ConfigError(msg)
+    if scheme in _STORES and found and url[found.end() : found.end() + 1] in {"", "/"}:
+        msg = f"{url}: names no bucket; write {scheme}://bucket/folder"
+        raise ConfigError(msg)
+
+
+@contextmanager
+def asking(url: str) -> Iterator[None]:
+    """Raise the failures of the storage that `url` is on as WorkspaceError."""
+    try:
+        yield
+    except RasteretAssetsError:
+        raise
+    except STORE_ERRORS as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        msg = f"{url}: cannot be asked ({said}); check the address and credentials"
+        raise WorkspaceError(msg) from error
 
 
 def url_of(fs: AbstractFileSystem, path: str) -> str:
@@ -80,6 +120,13 @@ def is_memory(fs: AbstractFileSystem) -> bool:
 def lists_by_prefix(fs: AbstractFileSystem) -> bool:
     """Whether one request lists all names that begin alike, however deep (s3 and gs)."""
     return not _protocols(fs).isdisjoint({"s3", "gs"})
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # brackets that hold no IPv6 address
+        return ""
 
 
 def _protocols(fs: AbstractFileSystem) -> set[str]:
@@ -121,7 +168,8 @@ def _gs() -> AbstractFileSystem:
 
 def _other(scheme: str, url: str) -> AbstractFileSystem:
     try:
-        fs, _ = fsspec.core.url_to_fs(url, use_listings_cache=False)
+        with asking(url):  # some connect at once
+            fs, _ = fsspec.core.url_to_fs(url, use_listings_cache=False)
     except (ImportError, ValueError) as error:
         msg = (
             f"{url}: no storage for {scheme}:// here ({error}); use a path, s3://, gs:// or "

@@ -2,7 +2,8 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -14,6 +15,7 @@ from rasteret_assets.errors import WorkspaceError
 
 FORMAT: Final = 1
 """Version of the JSON. A manifest of a later one is refused, not guessed at."""
+_WAY_ON: Final = "restore it, or remove it to go one commit back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,19 +95,31 @@ def manifest_of(data: bytes, where: str) -> Manifest:
         If it is of a later format, or no manifest at all.
     """
     told = told_by(data, where)
-    return Manifest(
-        generation=told["generation"],
-        fragments=tuple(
-            Fragment(
-                **{**f, "files": tuple(f["files"]), "problem_files": tuple(f["problem_files"])}
-            )
-            for f in told["fragments"]
-        ),
-        schema=schema_of(told["schema"]),
-        schemas={name: schema_of(text) for name, text in told["schemas"].items()},
-        metadata=told["metadata"],
-        created_at=datetime.fromisoformat(told["created_at"]),
-    )
+    with complete(where):
+        return Manifest(
+            generation=told["generation"],
+            fragments=tuple(_fragment_of(one) for one in told["fragments"]),
+            schema=schema_of(told["schema"]),
+            schemas={name: schema_of(text) for name, text in told["schemas"].items()},
+            metadata=told["metadata"],
+            created_at=datetime.fromisoformat(told["created_at"]),
+        )
+
+
+def _fragment_of(told: Mapping[str, Any]) -> Fragment:
+    files, problem_files = tuple(told["files"]), tuple(told["problem_files"])
+    return Fragment(**{**told, "files": files, "problem_files": problem_files})
+
+
+@contextmanager
+def complete(where: str) -> Iterator[None]:
+    """Raise what a manifest at `where` lacks, or has in another form, as WorkspaceError."""
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError, ValueError, pa.ArrowException) as error:
+        said = f"{type(error).__name__}: {error}"
+        msg = f"{where}: the manifest is damaged ({said}); {_WAY_ON}"
+        raise WorkspaceError(msg) from error
 
 
 def told_by(data: bytes, where: str) -> dict[str, Any]:
@@ -113,7 +127,7 @@ def told_by(data: bytes, where: str) -> dict[str, Any]:
     try:
         told = json.loads(data)
     except ValueError as error:
-        msg = f"{where}: not a manifest ({error}); restore it, or remove it to go one commit back"
+        msg = f"{where}: not a manifest ({error}); {_WAY_ON}"
         raise WorkspaceError(msg) from error
     if not isinstance(told, dict) or told.get("format") != FORMAT:
         version = told.get("format") if isinstance(told, dict) else None

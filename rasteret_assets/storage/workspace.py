@@ -12,7 +12,8 @@ from rasteret_assets.contract.settings import BuildSettings
 from rasteret_assets.contract.spec import check_name
 from rasteret_assets.errors import ConfigError, WorkspaceError
 from rasteret_assets.storage.collection_store import CollectionStore
-from rasteret_assets.storage.filesystems import filesystem_of
+from rasteret_assets.storage.commits import Commits
+from rasteret_assets.storage.filesystems import asking, check_url, filesystem_of
 from rasteret_assets.storage.listing import list_folders
 from rasteret_assets.storage.stage_store import StageStore
 
@@ -38,15 +39,17 @@ class Workspace:
         By default what RASTERET_WORKSPACE says, else ~/rasteret_workspace.
     settings
         How large batches and row groups of the stored files get.
+
+    Raises
+    ------
+    ConfigError
+        If `root` is no place to write to: blank, a web address, or without a bucket.
     """
 
     def __init__(
         self, root: str | Path | None = None, settings: BuildSettings | None = None
     ) -> None:
-        given = str(root or os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT)
-        if "://" not in given:
-            given = os.path.abspath(os.path.expanduser(given))  # noqa: PTH100, PTH111 # as filesystem_of does
-        self.root = given.rstrip("/")
+        self.root = _root_of(root)
         self.settings = settings or BuildSettings()
 
     def stage(self, name: str, stage: str, band: str | None = None) -> StageStore:
@@ -69,19 +72,34 @@ class Workspace:
     def bands(self, name: str) -> list[str]:
         """Return the bands of collection `name` whose headers were ever committed, sorted."""
         fs, folder = filesystem_of(f"{self._stages(name)}/{BANDS_STAGE}")
-        bands = [unquote(found) for found in list_folders(fs, folder)]
+        with asking(self.root):
+            bands = [unquote(found) for found in list_folders(fs, folder)]
         return sorted(b for b in bands if self.stage(name, BANDS_STAGE, b).latest() is not None)
 
     def names(self) -> list[str]:
         """Return the names of the Collections that can be opened, sorted."""
         fs, folder = filesystem_of(self.root)
-        found = [f for f in list_folders(fs, folder) if f.endswith(_RECORDS)]
+        with asking(self.root):
+            found = [f for f in list_folders(fs, folder) if f.endswith(_RECORDS)]
         names = [folder.removesuffix(_RECORDS) for folder in found]
         return sorted(n for n in names if is_name(n) and self.collection(n).exists())
 
     def has(self, name: str) -> bool:
         """Whether anything of collection `name` is here, were it a half-made stage."""
-        return any(fs.exists(path) for fs, path in self._places(name))
+        with asking(self.root):
+            return any(fs.exists(path) for fs, path in self._places(name))
+
+    def is_committed(self, name: str) -> bool:
+        """Whether collection `name`, or any stage of it, has a state."""
+        stages = self._stages(name)
+        fs, folder = filesystem_of(stages)
+        with asking(stages):
+            urls = [f"{stages}/{stage}" for stage in list_folders(fs, folder)]
+            bands = [
+                f"{stages}/{BANDS_STAGE}/{band}"
+                for band in list_folders(fs, f"{folder}/{BANDS_STAGE}")
+            ]
+        return any(Commits(url=url).all() for url in [self._records(name), *urls, *bands])
 
     def find(self, name_or_path: str) -> CollectionStore:
         """Return the Collection of that name here, else the one at that path or URL.
@@ -90,7 +108,12 @@ class Workspace:
         ------
         WorkspaceError
             If there is neither; the message names those that are here.
+        ConfigError
+            If it is blank, or a URL without a host or bucket.
         """
+        if not name_or_path.strip():
+            msg = f"collection {name_or_path!r}: it is blank; give a name, folder, file or URL"
+            raise ConfigError(msg)
         if is_name(name_or_path):
             here = self.collection(name_or_path)
             if here.exists():
@@ -106,7 +129,7 @@ class Workspace:
     def delete(self, name: str) -> None:
         """Remove collection `name` and all its stages, if there are any."""
         for fs, path in self._places(name):
-            with suppress(FileNotFoundError):
+            with asking(self.root), suppress(FileNotFoundError):
                 fs.rm(path, recursive=True)
 
     def _places(self, name: str) -> list[tuple[AbstractFileSystem, str]]:
@@ -126,6 +149,25 @@ def is_name(text: str) -> bool:
     except ConfigError:
         return False
     return True
+
+
+def _root_of(given: str | Path | None) -> str:
+    """Return where the workspace is, without a last slash: an absolute path or a URL."""
+    if given is not None and not str(given).strip():
+        msg = f"workspace {given!r}: it is blank; name a folder or URL, or none for the default"
+        raise ConfigError(msg)
+    root = str(given or os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT)
+    scheme, is_url, rest = root.partition("://")
+    if not is_url:
+        return os.path.abspath(os.path.expanduser(root)).rstrip("/")  # noqa: PTH100, PTH111 # as filesystem_of does
+    check_url(root)
+    if scheme.lower() in {"http", "https"}:
+        msg = f"workspace {root}: nothing is written to web addresses; use a folder, s3:// or gs://"
+        raise ConfigError(msg)
+    if not rest.strip("/"):
+        msg = f"workspace {root}: it names no folder; write {scheme}://folder"
+        raise ConfigError(msg)
+    return root.rstrip("/")
 
 
 def _folder_of(band: str) -> str:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from rasteret_assets.errors import ConfigError
+from rasteret_assets.errors import ConfigError, WorkspaceError
 from rasteret_assets.storage.filesystems import STORE_ERRORS, filesystem_of, is_local, url_of
 from tests.rig.http_server import RangeServer
 from tests.rig.stores import Store
@@ -121,3 +121,20 @@ def test_a_refusing_http_server_raises_a_store_error(server: RangeServer) -> Non
 def test_an_unknown_scheme_is_an_error_that_says_what_works() -> None:
     with pytest.raises(ConfigError, match=r"nosuch://.*s3://, gs:// or https://"):
         filesystem_of("nosuch://bucket/x")
+
+
+@pytest.mark.parametrize("url", ["s3://", "s3:///key", "gs://", "gcs://", "S3://"])
+def test_a_store_without_a_bucket_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="names no bucket"):
+        filesystem_of(url)
+
+
+@pytest.mark.parametrize("url", ["https://", "https:///a.parquet", "https://[x", "http://:80/a"])
+def test_a_web_address_without_a_host_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="names no host"):
+        filesystem_of(url)
+
+
+def test_a_server_that_is_not_there_is_no_surprise() -> None:
+    with pytest.raises(WorkspaceError, match=r"ftp://127\.0\.0\.1:1/x: cannot be asked"):
+        filesystem_of("ftp://127.0.0.1:1/x")

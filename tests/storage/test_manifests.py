@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -104,6 +106,24 @@ def test_a_collection_manifest_comes_back_as_it_was_written(
 def test_what_is_no_manifest_of_ours_is_refused(data: bytes, said: str) -> None:
     with pytest.raises(WorkspaceError, match=f"here: .*{said}"):
         manifest_of(data, "here")
+
+
+@pytest.mark.parametrize("read", [manifest_of, collection_of])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"format": 1}',
+        b'{"format": 1, "generation": 1, "schema": "?", "files": [], "fragments": []}',
+        b'{"format": 1, "generation": 1, "files": [{"path": "a"}], "fragments": [{"a": 1}]}',
+        b'{"format": 1, "generation": 1, "files": 1, "fragments": 1}',
+    ],
+    ids=["empty", "schema", "parts", "no list"],
+)
+def test_a_manifest_that_lacks_something_is_told_to_be_damaged(
+    read: Callable[[bytes, str], object], data: bytes
+) -> None:
+    with pytest.raises(WorkspaceError, match=r"here: the manifest is damaged.*restore it"):
+        read(data, "here")
 
 
 def test_the_id_of_a_fragment_follows_source_identity_and_fingerprint() -> None:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -99,3 +100,55 @@ def test_no_other_name_reaches_outside_the_root(tmp_path: Path, name: str) -> No
 def test_a_band_has_a_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="empty"):
         Workspace(tmp_path).stage("demo", "band_headers", "")
+
+
+@pytest.mark.parametrize(
+    ("root", "said"),
+    [
+        ("", "it is blank"),
+        (" ", "it is blank"),
+        ("s3://", "names no bucket"),
+        ("memory://", "names no folder"),
+        ("file:///", "names no folder"),
+        ("https://example.com/work", "nothing is written to web addresses"),
+    ],
+)
+def test_a_root_is_a_place_to_write_to(root: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Workspace(root)
+    with pytest.raises(ConfigError, match="it is blank"):
+        Workspace(tmp_path).find(" ")
+
+
+@pytest.mark.usefixtures("s3")  # its environment
+@pytest.mark.parametrize(
+    ("use", "name"),
+    [
+        (Workspace.bands, "a"),
+        (Workspace.has, "a"),
+        (Workspace.delete, "a"),
+        (Workspace.find, "a"),
+        (Workspace.find, "s3://odd[name/a"),
+    ],
+    ids=["bands", "has", "delete", "find", "odd"],
+)
+def test_storage_that_cannot_be_asked_is_told_of_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, use: Callable[[Workspace, str], object], name: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    with pytest.raises(WorkspaceError, match=r"^s3://.*: cannot be asked \(.*\); check.*$"):
+        use(Workspace("s3://bucket/work"), name)
+
+
+def test_a_collection_is_committed_once_any_part_of_it_has_a_state(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    workspace.stage("begun", "remapped").write_file("x.parquet", pa.table({"a": [1]}))
+    workspace.stage("begun", "band_headers", "B04").write_file("x.parquet", pa.table({"a": [1]}))
+    assert workspace.has("begun")
+    assert not workspace.is_committed("begun")
+    assert not workspace.is_committed("nothing")
+    workspace.stage("stage", "remapped").commit(update())
+    workspace.stage("band", "band_headers", "eo:red/1").commit(update())
+    workspace.collection("whole").commit(collection_update(month(2024, 6, 1)))
+    assert all(workspace.is_committed(name) for name in ("stage", "band", "whole"))
