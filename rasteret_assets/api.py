@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -31,7 +32,7 @@ def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
     column_map: Mapping[str, str] | None = None,
     enrich_cog: bool = False,
     band_codes: Sequence[str] | None = None,
-    max_concurrent: int = 300,
+    max_concurrent: int | None = None,
     force: bool = False,
     update: bool = False,
     workspace_dir: str | Path | None = None,
@@ -65,7 +66,7 @@ def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
     band_codes
         Asset keys to enrich; every asset that is a GeoTIFF by default.
     max_concurrent
-        Range requests open at once.
+        Range requests open at once; 300 by default, or what `fetch` says.
     force
         Build anew what is there, headers included.
     update
@@ -81,7 +82,8 @@ def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
     retry
         With `update`: which headers that failed before are asked for again.
     fetch, settings
-        Limits beyond `max_concurrent`; see `FetchSettings` and `BuildSettings`.
+        Limits beyond `max_concurrent`; see `FetchSettings` and `BuildSettings`. Given together,
+        `max_concurrent` goes before that of `fetch`.
     report
         Called with a `Progress` now and then while headers are fetched.
 
@@ -100,15 +102,16 @@ def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
     if band_codes is not None and not enrich_cog:
         msg = "band_codes are the bands to enrich; add enrich_cog=True, or leave them out"
         raise ConfigError(msg)
+    policy, limits = _policy(retry), _limits(fetch, max_concurrent)
     signs = () if sign is None else (sign,)
     signer = signer_of(signs)
     spec = CollectionSpec(
         name=_UNNAMED if name is None else name,
         sources=_sources(uri),
-        filter_expr=parse_filter(filter_expr) if isinstance(filter_expr, str) else filter_expr,
-        columns=None if columns is None else tuple(columns),
+        filter_expr=_filter(filter_expr),
+        columns=_names("columns", columns),
         column_map=dict(column_map or {}),
-        bands=None if band_codes is None else tuple(band_codes),
+        bands=_names("band_codes", band_codes),
         enrich=enrich_cog,
         base_uri=base_uri,
         sign=sign if isinstance(sign, str) else None,
@@ -117,20 +120,21 @@ def build_from_table(  # noqa: PLR0913  # one keyword per decision, all optional
     workspace = Workspace(workspace_dir if folder is None else folder.path, settings)
     if force or update or not _is_there(spec, workspace):
         new = not workspace.has(spec.name)
-        limits = FetchSettings(max_concurrent=max_concurrent, max_per_host=max_concurrent)
         try:
             build(
                 spec,
                 workspace,
-                fetch=fetch or limits,
+                fetch=limits,
                 settings=workspace.settings,
-                retry=Retry(retry),
+                retry=policy,
                 fresh=force,
                 signer=signer,
                 report=report,
             )
         except (ConfigError, SourceError, TableError):
-            if new:  # the arguments were wrong: nothing half-made stays behind
+            if new and not workspace.is_committed(spec.name):
+                # The arguments were wrong: nothing half-made stays behind. What has a state,
+                # another process has built meanwhile.
                 workspace.delete(spec.name)
             raise
     return open_collection(workspace.collection(spec.name), keeps=folder, signs=signs)
@@ -164,10 +168,50 @@ def load(
 
 def _sources(uri: str | Path | Sequence[str | Path]) -> tuple[str, ...]:
     uris = [uri] if isinstance(uri, str | Path) else uri
+    if any(not str(one).strip() for one in uris):
+        msg = "a source is blank; name a Parquet file, folder, glob or URL"
+        raise ConfigError(msg, field="source")
     return tuple(
         str(one) if "://" in str(one) else os.path.abspath(os.path.expanduser(one))  # noqa: PTH100, PTH111  # Path would swallow a glob's meaning on some systems
         for one in uris
     )
+
+
+def _names(argument: str, names: Sequence[str] | None) -> tuple[str, ...] | None:
+    if isinstance(names, str):  # a sequence too, of its letters
+        msg = f"{argument} is the text {names!r}; give a list, such as {argument}=[{names!r}]"
+        raise ConfigError(msg)
+    return None if names is None else tuple(names)
+
+
+def _filter(given: pc.Expression | str | None) -> pc.Expression | None:
+    if isinstance(given, str):
+        return parse_filter(given)
+    if given is None or isinstance(given, pc.Expression):
+        return given
+    msg = (
+        f"filter_expr is {given!r}; give a pyarrow.compute expression, or CQL2 text such as "
+        '"eo:cloud_cover < 20"'
+    )
+    raise ConfigError(msg, field="filter_expr")
+
+
+def _policy(retry: Retry | str) -> Retry:
+    try:
+        return Retry(retry)
+    except ValueError as error:
+        msg = f"retry is {retry!r}; choose one of {', '.join(Retry)}"
+        raise ConfigError(msg) from error
+
+
+def _limits(fetch: FetchSettings | None, max_concurrent: int | None) -> FetchSettings:
+    """Return `fetch` with `max_concurrent` requests, all to one host unless `fetch` limits that."""
+    limits = FetchSettings() if fetch is None else fetch
+    if max_concurrent is None:
+        return limits
+    is_limited = limits.max_per_host < limits.max_concurrent
+    per_host = limits.max_per_host if is_limited else max_concurrent
+    return replace(limits, max_concurrent=max_concurrent, max_per_host=per_host)
 
 
 def _is_there(spec: CollectionSpec, workspace: Workspace) -> bool:

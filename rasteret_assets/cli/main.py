@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from rasteret_assets.cli.commands import delete, import_table, info, list_collections
-from rasteret_assets.contract.settings import Retry
+from rasteret_assets.contract.settings import FetchSettings, Retry
 from rasteret_assets.errors import ConfigError, RasteretAssetsError
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
@@ -91,7 +91,11 @@ def _import_parser(parser: argparse.ArgumentParser) -> None:
         "--sign", metavar="NAME", help="signer of hrefs that need it, e.g. planetary-computer"
     )
     parser.add_argument(
-        "--max-concurrent", metavar="N", type=int, default=300, help="requests open at once"
+        "--max-concurrent",
+        metavar="N",
+        type=int,
+        default=None,
+        help=f"requests open at once (default: {FetchSettings().max_concurrent})",
     )
     parser.add_argument(
         "--retry",
