@@ -146,3 +146,20 @@ def test_what_lies_outside_the_image_is_invalid(tables: dict[str, Any]) -> None:
     inside[10:, 10:] = True
     assert np.array_equal(data["rgb[0]_mask"][0], inside)
     assert data["rgb[0]"].attrs["_FillValue"] == 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_floats_near_nodata_hold_the_fill_where_gdal_masks_them(
+    folder: Path, server: RangeServer, dtype: str
+) -> None:
+    nodata, near = -1.2676506e30, np.float32(-1.2676506e30) * np.float32(1 + 1e-7)
+    pixels = noise(5, 1, 96, 80).astype(dtype)
+    pixels[0, 10:20], pixels[0, 30:40] = nodata, near
+    path = write(folder / f"near_{dtype}.tif", pixels, nodata=nodata)
+    table = index([Scene(id="a", files={"B1": (server.url(path.name), 0)}, path=path)])
+    with rasterio.open(path) as dataset:
+        values, valid = dataset.read(1), dataset.read_masks(1) != 0
+    expected = np.where(valid, values, values.dtype.type(nodata))
+    assert (values != expected).sum() == 10 * 80
+    assert np.array_equal(reads.get_xarray(table, bands=["B1"])["B1"][0], expected)
+    assert np.array_equal(reads.get_numpy(table, bands=["B1"])[0, 0], expected)
