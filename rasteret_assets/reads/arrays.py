@@ -98,7 +98,9 @@ def get_xarray(
     xarray.Dataset
         `time` in UTC, with `id` beside it unless records are combined; `x`, `y` of pixel
         centres; `spatial_ref`. Invalid pixels (by mask, nodata or alpha, outside the images
-        or the geometries) hold `_FillValue`: the files' nodata, else 0 or nan.
+        or the geometries) hold `_FillValue`: the files' nodata, else 0 or nan. Where a valid
+        pixel may have that value too (files of other nodata, or of none), the variable says
+        `fill_ambiguous`: there only `masks=True` or `masked=True` tells them apart.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rasteret_assets.geo.grid import Grid
 from rasteret_assets.reads.headers import BandImage
 from rasteret_assets.reads.records import Lacking, Skipped
-from rasteret_assets.reads.validity import Mask
+from rasteret_assets.reads.validity import Mask, holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,6 +33,18 @@ class BandPixels:
         """Of the first image that says one."""
         said = [image.nodata for image in self.images if image is not None]
         return next((number for number in said if number is not None), None)
+
+    @property
+    def fill_may_be_valid(self) -> bool:
+        """Whether `fill` may also be the value of a valid pixel.
+
+        It may not where it is every image's nodata, and no mask says otherwise.
+        """
+        return not np.isnan(self.fill) and any(
+            holds(image.dtype, self.fill) and (image.has_mask or image.nodata != self.fill)
+            for image in self.images
+            if image is not None
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

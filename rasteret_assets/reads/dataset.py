@@ -17,6 +17,7 @@ from rasteret_assets.reads.left_out import Reasons, left_out
 from rasteret_assets.reads.options import ReadOptions
 
 GRID_MAPPING: Final = "spatial_ref"
+FILL_AMBIGUOUS: Final = "fill_ambiguous"
 _DIMS: Final = ("time", "y", "x")
 
 
@@ -89,6 +90,8 @@ def _variable(band: BandPixels, options: ReadOptions) -> xr.Variable:
             variable.encoding["_FillValue"] = band.nodata
     elif band.nodata is not None or band.filled:
         variable.attrs["_FillValue"] = values.dtype.type(band.fill)
+        if band.fill_may_be_valid:
+            variable.attrs[FILL_AMBIGUOUS] = 1
     return variable
 
 
