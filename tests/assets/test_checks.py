@@ -84,9 +84,11 @@ def test_rows_set_aside_warn_by_default_and_stop_beyond_a_declared_share(
     evaluation = checked(warned)["rows_set_aside"]
     assert (evaluation.passed, evaluation.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert evaluation.description == "1 rows (25.00%) are set aside"
+    assert "next_step" not in evaluation.metadata
 
     stopped = with_thresholds(deployment, max_set_aside=0.2).run(bands=BANDS)
     assert not stopped.success
+    assert "max_set_aside" in str(checked(stopped)["rows_set_aside"].metadata["next_step"].value)
     assert not [e for e in stopped.all_events if e.is_step_start and "remapped" in str(e.step_key)]
 
     assert with_thresholds(deployment, max_set_aside=0.25).run(bands=BANDS).success
@@ -105,6 +107,7 @@ def test_too_few_headers_stop_a_run_before_the_collection(
     assert not stopped.success
     evaluation = checked(stopped)["header_coverage"]
     assert evaluation.description == "headers are lacking: B08 75.00%"
+    assert "min_coverage" in str(evaluation.metadata["next_step"].value)
     assert deployment.workspace.collection("demo").latest() == before
     assert guarded.run(bands=["B04"]).success  # B08 is no matter of this run
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 import dagster as dg
 
 from rasteret_assets.assets.bars import shares_table
-from rasteret_assets.assets.checks.results import severity_of, spec_of
+from rasteret_assets.assets.checks.results import next_step, severity_of, spec_of
 from rasteret_assets.assets.declared import DeclaredCollection
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.metadata import coverage_of
@@ -90,8 +90,19 @@ def _coverage(
         passed=not low,
         severity=severity_of(stops=stops),
         description=f"headers are lacking: {worst}" if low else "all there that are needed",
-        metadata={"coverage": shares_table(shares), **shown},
+        metadata={
+            "coverage": shares_table(shares),
+            **shown,
+            **next_step(_TO_COVER, stopped=stops),
+        },
     )
+
+
+_TO_COVER: Final = (
+    "See by their codes what the headers lack for. Once the files are there, run the bands again "
+    'with `{"resources": {"enrichment": {"config": {"retry": "all"}}}}`; or lower `min_coverage` '
+    "in the declaration. The headers that were fetched stay."
+)
 
 
 def _least(declared: DeclaredCollection, band: str) -> float | None:

@@ -24,6 +24,11 @@ def severity_of(*, stops: bool) -> dg.AssetCheckSeverity:
     return dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN
 
 
+def next_step(todo: str, *, stopped: bool) -> dict[str, dg.MetadataValue]:
+    """Return the metadata that says what to do about a check that stopped the run."""
+    return {"next_step": dg.MetadataValue.md(todo)} if stopped else {}
+
+
 def found(  # a result has parts
     name: str,
     count: int,
@@ -35,10 +40,16 @@ def found(  # a result has parts
 ) -> dg.AssetCheckResult:
     """Return the result of a check that counts records with a fault, and shows the first few."""
     shown = {"offending_rows": offending(rows)} if rows else {}
+    todo = "Correct these rows in the source, or map its columns otherwise; then run again."
     return dg.AssetCheckResult(
         check_name=name,
         passed=not count,
         severity=severity_of(stops=stops),
         description=f"{count:,} {what}",
-        metadata={"records": count, **(metadata or {}), **shown},
+        metadata={
+            "records": count,
+            **(metadata or {}),
+            **shown,
+            **next_step(todo, stopped=stops and bool(count)),
+        },
     )

@@ -7,7 +7,7 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
-from rasteret_assets.assets.checks.results import severity_of, spec_of
+from rasteret_assets.assets.checks.results import next_step, severity_of, spec_of
 from rasteret_assets.assets.declared import DeclaredCollection
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.names import VALIDATED, op_name
@@ -41,12 +41,22 @@ def row_checks(declared: DeclaredCollection) -> dg.AssetChecksDefinition:
         share = problems.total() / max(1, manifest.rows + problems.total())
         cases = contract_failures(stage_examples(manifest.fragments))
         shown = {"failure_cases": offending(cases)} if cases else {}
+        passed = share <= (most or 0)
+        todo = (
+            "Correct the rows shown in the source, map its columns otherwise, or raise "
+            "`max_set_aside` in the declaration; then run again."
+        )
         yield dg.AssetCheckResult(
             check_name=SET_ASIDE,
-            passed=share <= (most or 0),
+            passed=passed,
             severity=severity_of(stops=most is not None),
             description=f"{problems.total():,} rows ({share:.2%}) are set aside",
-            metadata={"share": share, **problem_metadata(problems), **shown},
+            metadata={
+                "share": share,
+                **problem_metadata(problems),
+                **shown,
+                **next_step(todo, stopped=most is not None and not passed),
+            },
         )
 
     return check_rows
