@@ -40,6 +40,8 @@ class ProblemCode(StrEnum):
     """The server failed (5xx)."""
     BAD_RESPONSE = "bad_response"
     """The answer breaks HTTP's rules for ranges, or came back short again and again."""
+    UNUSABLE_RESPONSE = "unusable_response"
+    """The answer holds no part of the file, and will not: ranges or the request are refused."""
     FILE_CHANGED = "file_changed"
     """The file changed while, or after, it was indexed."""
     NOT_TIFF = "not_tiff"

@@ -38,7 +38,7 @@ async def exchange(
     ------
     FetchError
         TRUNCATED where the file ends before `start`, BAD_RESPONSE where the answer breaks the
-        rules for ranges.
+        rules for ranges, UNUSABLE_RESPONSE where the server keeps to others.
     aiohttp.ClientError, OSError
         Where the exchange broke.
     """
@@ -123,7 +123,7 @@ async def _cut_from_whole(response: Answer | aiohttp.ClientResponse, start: int,
     _check_encoding(headers)
     if start > _SKIPPED_AT_MOST:
         detail = f"the server ignores Range, and byte {start} lies too far into the file"
-        raise FetchError(ProblemCode.BAD_RESPONSE, detail)
+        raise FetchError(ProblemCode.UNUSABLE_RESPONSE, detail)
     if size is not None and start >= size:
         raise beyond_end(start, size)
     left = start
@@ -161,4 +161,4 @@ def _check_encoding(headers: Mapping[str, str]) -> None:
     encoding = headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
         detail = f"the file is sent with Content-Encoding: {encoding}, so its bytes have no place"
-        raise FetchError(ProblemCode.BAD_RESPONSE, detail)
+        raise FetchError(ProblemCode.UNUSABLE_RESPONSE, detail)

@@ -59,7 +59,7 @@ class Refusal:
         if transient is None and self.status >= _SERVER_ERRORS:
             transient = ProblemCode.SERVER_ERROR
         if transient is None:
-            return FetchError(ProblemCode.BAD_RESPONSE, detail)
+            return FetchError(ProblemCode.UNUSABLE_RESPONSE, detail)
         wait = retry_after_s(self.headers.get("Retry-After", ""))
         return TransientError(transient, detail, retry_after_s=wait)
 

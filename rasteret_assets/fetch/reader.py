@@ -107,7 +107,7 @@ class RangeReader:
         Raises
         ------
         FetchError
-            As `read` does; BAD_RESPONSE, too, where the server does not answer HEAD requests.
+            As `read` does; UNUSABLE_RESPONSE, too, where the server does not answer HEAD requests.
         """
         return await self._try(self.target(href), None)
 

@@ -16,7 +16,7 @@ def moved_to(sent: Address, refusal: Refusal) -> URL:
     Raises
     ------
     FetchError
-        BAD_RESPONSE where it names no location; ADDRESS_BLOCKED where nothing is asked.
+        UNUSABLE_RESPONSE where it names no location; ADDRESS_BLOCKED where nothing is asked.
     """
     named = refusal.headers.get("Location", "")
     if not named:
@@ -28,7 +28,7 @@ def moved_to(sent: Address, refusal: Refusal) -> URL:
         raise FetchError(ProblemCode.ADDRESS_BLOCKED, detail) from None
     except ValueError as error:
         detail = "redirected to what is no location"
-        raise FetchError(ProblemCode.BAD_RESPONSE, detail) from error
+        raise FetchError(ProblemCode.UNUSABLE_RESPONSE, detail) from error
     if found.scheme not in ("https", sent.url.scheme):
         detail = f"redirected from {sent.url.scheme}: to {found.scheme}:"
         raise FetchError(ProblemCode.ADDRESS_BLOCKED, detail)

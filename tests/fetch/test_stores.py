@@ -163,7 +163,7 @@ def test_all_requests_under_way_learn_the_region_of_their_bucket(
 def test_a_store_that_never_agrees_on_a_region_is_left(fake_s3: RangeServer) -> None:
     regions = [{"x-amz-bucket-region": f"eu-west-{number}"} for number in range(9)]
     fake_s3.plan("bucket/a.tif", *(Fault(status=400, headers=named) for named in regions))
-    assert code_of("s3://bucket/a.tif") is ProblemCode.BAD_RESPONSE
+    assert code_of("s3://bucket/a.tif") is ProblemCode.UNUSABLE_RESPONSE
     assert len(fake_s3.seen()) == 3
 
 

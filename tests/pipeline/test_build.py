@@ -207,6 +207,24 @@ def test_failed_headers_are_tried_again_when_they_may_heal_and_missing_files_onl
     assert healed.problems.num_rows == 0
 
 
+def test_answers_that_may_change_are_asked_for_again_and_those_that_will_not_are_left(
+    archive: Archive, workspace: Path
+) -> None:
+    archive.write(archive.table(3))
+    broken, refused = "000/B04.tif", ("001/B04.tif", "002/B04.tif")
+    archive.server.always(broken, Fault(headers={"Content-Range": ""}))
+    archive.server.always(refused[0], Fault(status=405))
+    archive.server.always(refused[1], Fault(headers={"Content-Encoding": "gzip"}))
+    once = rasteret_assets.FetchSettings(max_attempts=1)
+    found = _build(archive, workspace, fetch=once).problems.sort_by("href")
+    assert found["code"].to_pylist() == ["bad_response", "unusable_response", "unusable_response"]
+    for path in (broken, *refused):
+        archive.server.always(path, None)
+    archive.gets()
+    _build(archive, workspace, update=True, fetch=once)
+    assert [seen.path for seen in archive.server.seen()] == [broken]
+
+
 def test_a_file_that_bands_and_rows_share_is_fetched_once(
     archive: Archive, workspace: Path
 ) -> None:
