@@ -112,6 +112,13 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
         default=None,
         examples=["0 6 * * *"],
     )
+    retry_rounds: int | None = attribute(
+        "Runs that ask for a header that fails, the first one included, before the schedule "
+        "leaves it alone; without it, never.",
+        default=None,
+        examples=[10],
+        minimum=1,
+    )
     drift: DriftAttributes | None = attribute(
         "How files that change on their servers are looked for: a sample at a time, on a "
         "schedule of its own.",
@@ -183,6 +190,7 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
             sensor_quiet_s=self.sensor_quiet_s,
             update_cron=self.update_cron,
             retry_cron=self.retry_cron,
+            retry_rounds=self.retry_rounds,
             drift=None if self.drift is None else DriftSampling(**self.drift.model_dump()),
             max_set_aside=self.max_set_aside,
             min_coverage=self.min_coverage,

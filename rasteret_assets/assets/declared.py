@@ -118,6 +118,9 @@ class DeclaredCollection:
     """When the source is taken in, whatever sensors say; never, if None."""
     retry_cron: str | None = None
     """When headers that failed are asked for again; never, if None."""
+    retry_rounds: int | None = None
+    """Runs that ask for a header, the first one included, before that schedule leaves it alone;
+    None: it never does."""
     drift: DriftSampling | None = None
     """How files that change are looked for; not at all, if None."""
     max_set_aside: float | None = None
@@ -140,12 +143,14 @@ class DeclaredCollection:
             unknown := sorted(set(least) - set(self.spec.bands or least))
         ):
             self._refuse("min_coverage", f"bands has no {unknown}")
-        if self.fresh_within_h is not None and self.fresh_within_h <= 0:
-            self._refuse("fresh_within_h", "it must be above 0")
-        if self.sensor_interval_s < 1:
-            self._refuse("sensor_interval_s", "it must be at least 1")
-        if self.sensor_quiet_s < 0:
-            self._refuse("sensor_quiet_s", "it must be at least 0")
+        for name, least_of, sound in (
+            ("fresh_within_h", "above 0", self.fresh_within_h is None or self.fresh_within_h > 0),
+            ("retry_rounds", "at least 1", self.retry_rounds is None or self.retry_rounds >= 1),
+            ("sensor_interval_s", "at least 1", self.sensor_interval_s >= 1),
+            ("sensor_quiet_s", "at least 0", self.sensor_quiet_s >= 0),
+        ):
+            if not sound:
+                self._refuse(name, f"it must be {least_of}")
         bands = self.spec.bands or ()
         if repeated := sorted({band for band in bands if bands.count(band) > 1}):
             msg = f"collection {self.spec.name}: bands {repeated} are declared more than once"

@@ -67,6 +67,7 @@ class Enrichment:
             retry=self.resource.retry_policy(),
             fresh=self.resource.refetch,
             settings=self.limits.build_settings(self.resource.build_settings()),
+            rounds=self.resource.retry_rounds,
         )
         if new := tuple(band for band, base in plan.bases.items() if base is None):
             bands_of(replace(self.spec, bands=new), plan.remapped)

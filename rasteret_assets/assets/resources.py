@@ -63,6 +63,10 @@ class EnrichmentResource(dg.ConfigurableResource[None]):
         description="Which headers that failed before are asked for again: those that may have "
         "healed (throttling, time-outs, servers that were down), all, or none.",
     )
+    retry_rounds: int | None = Field(
+        default=None,
+        description="Runs after which headers that failed are left alone; without it, never.",
+    )
     look_at_pixels: bool = Field(
         default=True,
         description="Whether pixels of one record are read for the picture and the check of a "

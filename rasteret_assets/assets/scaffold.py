@@ -51,6 +51,9 @@ attributes:
   # When headers that failed are asked for again, if that may help. Switch the schedule on too.
   # retry_cron: "0 6 * * *"
 
+  # Runs that ask for a header that fails, before that schedule leaves it alone.
+  # retry_rounds: 10
+
   # When, how many of the files (a HEAD request each), and how many requests at once to a host:
   # whether they changed since their headers were fetched. Switch the schedule on too.
   # drift: {{cron: "0 3 * * *", files: 500, per_host: 8}}

@@ -9,7 +9,6 @@ from rasteret_assets.assets.declared import DeclaredCollection, known_bands
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.jobs import FETCH, UPDATE, range_tags
 from rasteret_assets.assets.names import HEADERS, RAW, REMAPPED, op_name, stage_key
-from rasteret_assets.assets.problems import header_problems
 from rasteret_assets.assets.watching import (
     TAG,
     SourceChange,
@@ -19,7 +18,7 @@ from rasteret_assets.assets.watching import (
     next_cursor,
 )
 from rasteret_assets.contract.settings import Retry
-from rasteret_assets.pipeline.chunks import retries
+from rasteret_assets.pipeline.chunks import headers_to_retry
 from rasteret_assets.storage import Manifest, Workspace, list_sources
 
 
@@ -139,12 +138,15 @@ def retry_schedule(declared: DeclaredCollection, cron: str) -> dg.ScheduleDefini
         failed = {
             band: count
             for band in known_bands(spec, context.instance)
-            if (count := _healable(workspace.workspace(), spec.name, band))
+            if (count := _healable(workspace.workspace(), declared, band))
         }
         if not failed:
             return dg.SkipReason("no header has failed that may have healed")
+        config: dict[str, str | int] = {"retry": Retry.HEALABLE.value}
+        if declared.retry_rounds is not None:
+            config["retry_rounds"] = declared.retry_rounds
         return dg.RunRequest(
-            run_config={"resources": {"enrichment": {"config": {"retry": Retry.HEALABLE.value}}}},
+            run_config={"resources": {"enrichment": {"config": config}}},
             tags={
                 f"{TAG}/retry": ", ".join(f"{band}: {n}" for band, n in failed.items()),
                 **range_tags(list(failed)),
@@ -154,10 +156,8 @@ def retry_schedule(declared: DeclaredCollection, cron: str) -> dg.ScheduleDefini
     return retry
 
 
-def _healable(workspace: Workspace, name: str, band: str) -> int:
+def _healable(workspace: Workspace, declared: DeclaredCollection, band: str) -> int:
     """Return how many headers of the band have failed in a way that may pass."""
-    manifest = workspace.stage(name, HEADERS, band).latest()
-    if manifest is None:
-        return 0
-    problems = header_problems(manifest.fragments)
-    return sum(count for code, count in problems.items() if retries(code, Retry.HEALABLE))
+    manifest = workspace.stage(declared.name, HEADERS, band).latest()
+    fragments = () if manifest is None else manifest.fragments
+    return headers_to_retry(fragments, Retry.HEALABLE, declared.retry_rounds)

@@ -6,8 +6,9 @@ fragment is the list of its chunk files, so committing it copies nothing. A chun
 follows from what it is made of: work that a killed run left on disk is found, not repeated.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from types import MappingProxyType
 
 from rasteret_assets.contract.settings import BuildSettings, Retry
@@ -37,6 +38,8 @@ class BandRange:
     """Rows without a header, by problem code."""
     examples: Sequence[Mapping[str, object]] = ()
     """A few of them: `id`, `source_row`, `code`, `detail`, `href`."""
+    rounds: int = 1
+    """Runs that have asked for its headers, or for those it lacked."""
 
     @property
     def headers(self) -> int:
@@ -56,6 +59,8 @@ class Chunk:
     retry: Retry
     fresh: bool
     """Whether headers known already are fetched all the same."""
+    rounds: int = 1
+    """Runs that will then have asked for them."""
 
     def to_json(self) -> dict[str, object]:
         """Return the chunk as JSON values."""
@@ -125,6 +130,7 @@ def plan_headers(  # all of them decide the plan
     retry: Retry,
     fresh: bool,
     settings: BuildSettings,
+    rounds: int | None = None,
     stale: Mapping[tuple[str, str], str] = _NOTHING,
 ) -> HeaderPlan:
     """Return the plan that brings the headers of the bands in `bases` up to date.
@@ -139,6 +145,8 @@ def plan_headers(  # all of them decide the plan
         Which failed headers are asked for again.
     fresh
         Fetch everything anew, known headers included.
+    rounds
+        Runs after which failed headers are left alone; None: never.
     stale
         Band and file of ranges with headers of files that changed since, and a digest of which.
     """
@@ -146,6 +154,7 @@ def plan_headers(  # all of them decide the plan
     rows = max(1, settings.chunk_headers // max(1, len(bases)))
     kept: dict[str, dict[str, tuple[BandRange, ...]]] = {band: {} for band in bases}
     pending: dict[tuple[str, int, int], dict[str, str]] = {}
+    nth: dict[tuple[str, int, int], int] = {}
     for band, base in bases.items():
         known = {} if base is None or fresh else {f.identity: f for f in base.fragments}
         token = f"fresh-{base.generation}" if fresh and base is not None else ""
@@ -154,40 +163,71 @@ def plan_headers(  # all of them decide the plan
             if found is not None and found.fingerprint != fingerprint:
                 found = None
             changed = {one.file for one in _ranges(found) if (band, one.file) in stale}
-            keep, again = _split(found, fragment.rows, rows, retry, changed)
+            wants = partial(_wants, retry=retry, most=rounds)
+            keep, again = _split(found, fragment.rows, rows, wants, changed)
             kept[band][fragment.id] = keep
-            for start, stop, previous in again:
+            for start, stop, previous, asked in again:
                 parts = [fragment.id, fingerprint, start, stop, previous, token]
                 if previous in changed:
                     parts.append(stale[band, previous])
                 name = digest(*parts)
                 file = f"{fragment.id}-{start:09}-{name}.parquet"
-                pending.setdefault((fragment.id, start, stop), {})[band] = file
+                place = (fragment.id, start, stop)
+                pending.setdefault(place, {})[band] = file
+                nth[place] = max(nth.get(place, 1), asked + 1)
     chunks = tuple(
-        Chunk(fragment_id=key, start=start, stop=stop, files=files, retry=retry, fresh=fresh)
-        for (key, start, stop), files in pending.items()
+        Chunk(
+            fragment_id=place[0],
+            start=place[1],
+            stop=place[2],
+            files=files,
+            retry=retry,
+            fresh=fresh,
+            rounds=nth[place],
+        )
+        for place, files in pending.items()
     )
     return HeaderPlan(remapped=remapped, bases=bases, kept=kept, chunks=chunks)
 
 
 def _split(
-    found: Fragment | None, total: int, rows: int, retry: Retry, changed: Collection[str]
-) -> tuple[tuple[BandRange, ...], list[tuple[int, int, str]]]:
-    """Return the ranges to keep, and those to do with the file that held them before."""
+    found: Fragment | None,
+    total: int,
+    rows: int,
+    wants: Callable[[BandRange], bool],
+    changed: Collection[str],
+) -> tuple[tuple[BandRange, ...], list[tuple[int, int, str, int]]]:
+    """Return the ranges to keep, and those to do: start, stop, the file before, and its rounds."""
     if found is None:
-        return (), [(at, min(at + rows, total), "") for at in range(0, total, rows)]
+        return (), [(at, min(at + rows, total), "", 0) for at in range(0, total, rows)]
     ranges = ranges_of(found)
-    again = {at for at, one in enumerate(ranges) if _wants(one, retry) or one.file in changed}
-    keep = tuple(one for at, one in enumerate(ranges) if at not in again)
-    return keep, [(ranges[at].start, ranges[at].stop, ranges[at].file) for at in sorted(again)]
+    again = {one.start: one for one in ranges if wants(one) or one.file in changed}
+    keep = tuple(one for one in ranges if one.start not in again)
+    return keep, [(one.start, one.stop, one.file, one.rounds) for one in again.values()]
 
 
 def _ranges(found: Fragment | None) -> tuple[BandRange, ...]:
     return () if found is None else ranges_of(found)
 
 
-def _wants(found: BandRange, retry: Retry) -> bool:
-    return any(retries(code, retry) for code in found.problems)
+def _wants(found: BandRange, retry: Retry, most: int | None) -> bool:
+    return (most is None or found.rounds < most) and bool(_to_retry(found, retry))
+
+
+def _to_retry(found: BandRange, retry: Retry) -> int:
+    return sum(count for code, count in found.problems.items() if retries(code, retry))
+
+
+def headers_to_retry(fragments: Iterable[Fragment], retry: Retry, most: int | None) -> int:
+    """Return how many headers of a band have failed and are to be asked for again.
+
+    Parameters
+    ----------
+    most
+        Runs after which they are left alone; None: never.
+    """
+    ranges = (one for fragment in fragments for one in ranges_of(fragment))
+    return sum(_to_retry(one, retry) for one in ranges if most is None or one.rounds < most)
 
 
 def retries(code: str, retry: Retry) -> bool:

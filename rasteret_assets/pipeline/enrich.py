@@ -67,6 +67,7 @@ def header_plan(
     retry: Retry,
     fresh: bool,
     settings: BuildSettings,
+    rounds: int | None = None,
 ) -> HeaderPlan:
     """Return the plan for `bands` over the newest manifests of the workspace."""
     remapped = workspace.stage(spec.name, REMAPPED).open().manifest
@@ -78,6 +79,7 @@ def header_plan(
         retry=retry,
         fresh=fresh,
         settings=settings,
+        rounds=rounds,
         stale=StaleHeaders.read(workspace, spec.name).by_range(),
     )
 

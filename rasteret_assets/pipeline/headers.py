@@ -169,6 +169,7 @@ class FetchedChunk:
             decoded_bytes=table.nbytes,
             problems=_counts(table["code"]),
             examples=header_examples(context.remapped, fragment, self.chunk.start, table),
+            rounds=self.chunk.rounds,
         )
 
 

@@ -335,6 +335,28 @@ def test_the_schedule_tries_headers_again_that_may_have_healed(
     assert codes == ["not_found"]
 
 
+def test_the_schedule_leaves_headers_alone_after_so_many_runs(
+    scheduled: Deployment, archive: Archive
+) -> None:
+    limited = replace(scheduled, declared=replace(scheduled.declared, retry_rounds=3))
+    archive.server.always("001/B08.tif", Fault(status=503))
+    limited.run(bands=BANDS)
+    archive.gets()
+    asked = []
+    for _ in range(4):
+        tick = look_at_schedule(limited)
+        for request in tick.requests:
+            assert execute(limited, request, "demo__headers").success
+        asked.append(archive.gets())
+
+    assert [count > 0 for count in asked] == [True, True, False, False]
+    assert tick.skipped == "no header has failed that may have healed"
+    assert look_at_schedule(scheduled).requests  # where there is no limit
+    archive.server.always("001/B08.tif", None)
+    assert limited.run(bands=BANDS).success
+    assert archive.gets() == 1  # whoever asks for it gets it
+
+
 def test_the_schedule_asks_for_nothing_when_nothing_can_heal(scheduled: Deployment) -> None:
     scheduled.run(bands=BANDS)
     tick = look_at_schedule(scheduled)
