@@ -3,10 +3,11 @@
 import json
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 
 from rasteret_assets.api import build_from_table, load
 from rasteret_assets.cli.progress import progress_bar
-from rasteret_assets.errors import ConfigError, WorkspaceError
+from rasteret_assets.errors import ConfigError, RasteretAssetsError, WorkspaceError
 from rasteret_assets.storage import Workspace
 
 
@@ -37,13 +38,21 @@ def import_table(options: Namespace) -> int:
 def list_collections(options: Namespace) -> int:
     """List the Collections of the workspace, a line each."""
     workspace = Workspace(options.workspace)
-    found = [load(name, workspace_dir=options.workspace) for name in workspace.names()]
-    lines = [
-        f"{one.name}  {len(one):,} records  {len(one.bands)} bands  {one.path}" for one in found
-    ]
-    text = "\n".join(lines) or f"no Collection in {workspace.root}"
-    _show(options, [one.summary() for one in found], text)
+    found = [_listed(name, options.workspace) for name in workspace.names()]
+    text = "\n".join(line for line, _ in found) or f"no Collection in {workspace.root}"
+    _show(options, [summary for _, summary in found], text)
     return 0
+
+
+def _listed(name: str, workspace: str | None) -> tuple[str, Mapping[str, object]]:
+    """Return what `list` says of one Collection, as a line and as JSON; of a damaged one, why."""
+    try:
+        one = load(name, workspace_dir=workspace)
+        line = f"{name}  {len(one):,} records  {len(one.bands)} bands  {one.path}"
+        return line, one.summary()
+    except RasteretAssetsError as error:
+        summary = {"name": name, "error": type(error).__name__, "message": str(error)}
+        return f"{name}  cannot be opened: {error}", summary
 
 
 def info(options: Namespace) -> int:
@@ -63,11 +72,20 @@ def delete(options: Namespace) -> int:
         if not sys.stdin.isatty():
             msg = f"delete {options.name}: nobody to ask here; add --yes"
             raise ConfigError(msg)
-        if input(f"delete {options.name} in {workspace.root}? [y/N] ").strip().lower() != "y":
+        if not _agreed(f"delete {options.name} in {workspace.root}? [y/N] "):
             return 1
     workspace.delete(options.name)
     _show(options, {"deleted": options.name}, f"deleted {options.name}")
     return 0
+
+
+def _agreed(question: str) -> bool:
+    """Whether the answer is yes; the end of input (Ctrl-D) is none, and so is no."""
+    try:
+        return input(question).strip().lower() == "y"
+    except EOFError:
+        print()  # noqa: T201  # the question's line is open still
+        return False
 
 
 def _show(options: Namespace, value: object, text: str) -> None:

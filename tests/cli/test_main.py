@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from rasteret_assets import build_from_table
+from rasteret_assets.cli import main
 from tests.rig.http_server import RangeServer
 from tests.rig.scenes import geotiff, record_table, write_table
 
@@ -46,6 +48,58 @@ def test_list_names_every_collection(imported: Path) -> None:
     told = json.loads(_run("list", "--workspace", str(imported), "--json").stdout)
     assert [one["name"] for one in told] == ["s2"]
     assert "s2" in _run("list", "--workspace", str(imported)).stdout
+
+
+def test_a_damaged_collection_is_listed_with_its_error_among_the_others(
+    imported: Path, tmp_path: Path
+) -> None:
+    table = write_table(record_table(1, "{}/{}.tif".format, ["B04"]), tmp_path / "more.parquet")
+    for name in ("broken", "sound"):
+        build_from_table(table, name, workspace_dir=imported)
+    (manifest,) = (imported / "broken_records").glob("_manifest-*")
+    manifest.write_text('{"format": 1')
+    listed = _run("list", "--workspace", str(imported))
+    assert listed.returncode == 0
+    assert [line.split()[0] for line in listed.stdout.splitlines()] == ["broken", "s2", "sound"]
+    assert "broken  cannot be opened: " in listed.stdout
+    broken, s2, sound = json.loads(_run("list", "--workspace", str(imported), "--json").stdout)
+    assert (s2["rows"], sound["rows"]) == (3, 1)
+    assert (broken["name"], broken["error"]) == ("broken", "WorkspaceError")
+    assert "restore it, or remove it" in broken["message"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["info", "s3://"], "names no bucket"),
+        (["info", "https://[x"], "names no host"),
+        (["info", ""], "it is blank"),
+        (["list", "--workspace", "s3://"], "names no bucket"),
+        (["list", "--workspace", ""], "it is blank"),
+        (["import", "a", "--record-table", "s3://"], "names no bucket"),
+        (["import", "a", "--record-table", ""], "a source is blank"),
+        (["import", "", "--record-table", "a.parquet"], "collection name ''"),
+        (
+            ["import", "a", "--record-table", "a.parquet", "--workspace", "https://example.com"],
+            "nothing is written to web addresses",
+        ),
+    ],
+    ids=" ".join,
+)
+def test_a_place_that_is_none_is_one_line_of_error(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RASTERET_WORKSPACE", str(tmp_path / "workspace"))
+    assert main(["collections", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert len(told.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_delete_asks_first_and_removes_all_of_it(imported: Path) -> None:
