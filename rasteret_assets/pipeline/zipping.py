@@ -6,7 +6,7 @@ months are gathered together, since each gathering reads every row group that ho
 rows; never more than about one file's bytes are in memory.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -76,9 +76,7 @@ def _month_files(
         most = max(1, settings.file_bytes // per_row)
         for at in range(0, len(places), most):
             part = places.part(at, at + most)
-            rows = gatherer.gather(part)
-            per_row = max(1, rows.table.nbytes // rows.table.num_rows)
-            yield from _by_month(part, rows, per_row, settings)
+            per_row = yield from _by_month(part, gatherer.gather(part), settings)
 
 
 def _groups(months: Sequence[str], counts: Mapping[str, int], most: int) -> Iterator[list[str]]:
@@ -95,8 +93,10 @@ def _groups(months: Sequence[str], counts: Mapping[str, int], most: int) -> Iter
 
 
 def _by_month(
-    places: Places, rows: Gathered, per_row: int, settings: BuildSettings
-) -> Iterator[MonthFile]:
+    places: Places, rows: Gathered, settings: BuildSettings
+) -> Generator[MonthFile, None, int]:
+    """Yield the files that `rows` come to; return the decoded bytes of one of them."""
+    per_row = max(1, rows.table.nbytes // rows.table.num_rows)
     block = max(1, settings.batch_bytes // per_row)
     starts = np.flatnonzero(np.diff(places.months, prepend=-1))
     for start, stop in pairwise([*starts.tolist(), len(places)]):
@@ -107,6 +107,7 @@ def _by_month(
             tables=rows.blocks(start, stop, block),
             nbytes=(stop - start) * per_row,
         )
+    return per_row
 
 
 def _rows_by_month(inputs: Inputs) -> dict[str, int]:

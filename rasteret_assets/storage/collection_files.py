@@ -96,12 +96,14 @@ def write_months(
     """
     with ThreadPoolExecutor(_WRITERS) as pool:
         pending: deque[tuple[int, Future[CollectionFile | None]]] = deque()
-        for at, draft in enumerate(drafts):
-            size = draft.nbytes
-            while pending and size + sum(n for n, _ in pending) > settings.file_bytes // 4:
-                yield from _made(pending.popleft()[1])
+        left = enumerate(drafts)
+        while (one := next(left, None)) is not None:
+            at, draft = one
             arguments = (fs, folder, draft, (generation, at), schema, settings, written)
-            pending.append((size, pool.submit(_write_month, *arguments)))
+            pending.append((draft.nbytes, pool.submit(_write_month, *arguments)))
+            del one, draft, arguments  # the next is made while they are written
+            while pending and sum(n for n, _ in pending) > settings.file_bytes // 4:
+                yield from _made(pending.popleft()[1])
         for _, done in pending:
             yield from _made(done)
 
