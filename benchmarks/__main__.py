@@ -14,6 +14,8 @@ from benchmarks import (
     imports,
     local,
     memory,
+    nochange,
+    orchestration,
     points,
     shared,
     signed,
@@ -45,6 +47,8 @@ def main() -> None:
     if long:  # it installs PyTorch
         torchgeo.measure(256, 3, 0)
         torchgeo.measure(256, 3, 2)
+        orchestration.measure(100_000, 3)
+        nochange.measure(1_000_000, 100, 3)
     memory.measure([100_000, 1_000_000] if long else [20_000, 100_000])
 
 

@@ -15,7 +15,7 @@ from benchmarks.files import write_files
 from benchmarks.peer import peer_python
 from benchmarks.server import serving
 from benchmarks.table import BANDS, write_table
-from benchmarks.turns import ROOT, Contender, report, take_turns
+from benchmarks.turns import ROOT, Contender, report, report_traffic, take_turns
 
 WORK = ROOT / ".bench"
 FILES = 2_000
@@ -68,6 +68,7 @@ def measure(rows: int, turns: int, only: list[str]) -> None:
         label: [turn.of(rows * len(BANDS)) for turn in runs] for label, runs in results.items()
     }
     report(f"{rows:,} rows x {len(BANDS)} bands, median of {turns}", headers, "headers")
+    report_traffic(headers)
 
 
 if __name__ == "__main__":
