@@ -24,9 +24,9 @@ def severity_of(*, stops: bool) -> dg.AssetCheckSeverity:
     return dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN
 
 
-def next_step(todo: str, *, stopped: bool) -> dict[str, dg.MetadataValue]:
+def next_step(advice: str, *, stopped: bool) -> dict[str, dg.MetadataValue]:
     """Return the metadata that says what to do about a check that stopped the run."""
-    return {"next_step": dg.MetadataValue.md(todo)} if stopped else {}
+    return {"next_step": dg.MetadataValue.md(advice)} if stopped else {}
 
 
 def found(  # a result has parts
@@ -40,7 +40,7 @@ def found(  # a result has parts
 ) -> dg.AssetCheckResult:
     """Return the result of a check that counts records with a fault, and shows the first few."""
     shown = {"offending_rows": offending(rows)} if rows else {}
-    todo = "Correct these rows in the source, or map its columns otherwise; then run again."
+    advice = "Correct these rows in the source, or map its columns otherwise; then run again."
     return dg.AssetCheckResult(
         check_name=name,
         passed=not count,
@@ -50,6 +50,6 @@ def found(  # a result has parts
             "records": count,
             **(metadata or {}),
             **shown,
-            **next_step(todo, stopped=stops and bool(count)),
+            **next_step(advice, stopped=stops and bool(count)),
         },
     )

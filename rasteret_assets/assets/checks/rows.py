@@ -42,7 +42,7 @@ def row_checks(declared: DeclaredCollection) -> dg.AssetChecksDefinition:
         cases = contract_failures(stage_examples(manifest.fragments))
         shown = {"failure_cases": offending(cases)} if cases else {}
         passed = share <= (most or 0)
-        todo = (
+        advice = (
             "Correct the rows shown in the source, map its columns otherwise, or raise "
             "`max_set_aside` in the declaration; then run again."
         )
@@ -55,7 +55,7 @@ def row_checks(declared: DeclaredCollection) -> dg.AssetChecksDefinition:
                 "share": share,
                 **problem_metadata(problems),
                 **shown,
-                **next_step(todo, stopped=most is not None and not passed),
+                **next_step(advice, stopped=most is not None and not passed),
             },
         )
 
