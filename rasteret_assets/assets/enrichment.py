@@ -21,13 +21,9 @@ _STEPS = 100
 def look_settings(
     declared: DeclaredCollection, resource: EnrichmentResource
 ) -> FetchSettings | None:
-    """Return how to read the pixels of one record; None where none are to be read.
-
-    One request at a time: a picture is not worth a slot of the collection's pool.
-    """
-    if (given := resource.look_settings()) is None:
-        return None
-    return replace(declared.limits.fetch_settings(given), max_concurrent=1)
+    """Return how to read the pixels of one record; None where none are to be read."""
+    given = resource.look_settings()
+    return None if given is None else declared.limits.fetch_settings(given)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

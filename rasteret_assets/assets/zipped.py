@@ -32,6 +32,7 @@ def _of_records(declared: DeclaredCollection) -> dg.OpDefinition:
     @dg.op(
         name=op_name(declared.name, COLLECTION),
         out=dg.Out(io_manager_key=WORKSPACE),
+        pool=declared.pool,  # its picture asks for a few tiles
         retry_policy=LOST_ONCE,
     )
     def collection(
@@ -48,6 +49,7 @@ def _of_records_and_headers(declared: DeclaredCollection) -> dg.OpDefinition:
     @dg.op(
         name=op_name(declared.name, COLLECTION),
         out=dg.Out(io_manager_key=WORKSPACE),
+        pool=declared.pool,  # its picture asks for a few tiles
         retry_policy=LOST_ONCE,
     )
     def collection(

@@ -208,7 +208,6 @@ def test_limits_of_a_collection_hold_for_looks_at_its_pixels(deployment: Deploym
     settings = look_settings(paying, EnrichmentResource(max_attempts=7))
     assert settings is not None
     assert (settings.requester_pays, settings.max_attempts) == (True, 7)
-    assert settings.max_concurrent == 1
     assert look_settings(paying, EnrichmentResource(look_at_pixels=False)) is None
 
 

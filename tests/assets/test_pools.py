@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from rasteret_assets.api import load
-from rasteret_assets.assets.headers import band_headers_asset
+from rasteret_assets.assets import build_collection_defs, with_default_resources
 from rasteret_assets.assets.jobs import RANGE_END, RANGE_START
 from tests.assets.conftest import Archive, collection_yaml
 from tests.assets.projects import Project, project_of
@@ -101,13 +101,15 @@ def test_two_runs_share_the_slots_of_a_pool(
 def test_every_step_that_may_ask_the_server_takes_a_slot(tmp_path: Path) -> None:
     asked = declared("demo", tmp_path, bands=BANDS, pool="archive")
 
-    asset = band_headers_asset(asked)
+    definitions = with_default_resources(build_collection_defs(asked))
 
-    pools = {op.name: op.pool for op in asset.node_def.iterate_op_defs()}
-    assert pools == {
-        "demo__plan_headers": None,
-        "demo__fetch_headers": "archive",
-        "demo__assemble_headers": "archive",
+    jobs = definitions.resolve_all_job_defs()
+    ops = {op.name: op.pool for job in jobs for op in job.graph.iterate_op_defs()}
+    assert {name for name, pool in ops.items() if pool == "archive"} == {
+        "demo__fetch_headers",
+        "demo__assemble_headers",
+        "demo__collection",
+        "demo__check_collection",
     }
 
 

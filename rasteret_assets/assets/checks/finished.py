@@ -41,6 +41,7 @@ def finished_checks(declared: DeclaredCollection) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         name=op_name(declared.name, "check_collection"),
         specs=[spec_of(declared, COLLECTION, name, told) for name, told in _TOLD.items()],
+        pool=declared.pool,
     )
     def check_collection(
         context: dg.AssetCheckExecutionContext,
