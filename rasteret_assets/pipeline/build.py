@@ -72,6 +72,7 @@ def build(  # what, where to, and how
             signer=signer,
             report=report,
         )
+        pa.default_memory_pool().release_unused()  # likewise
     manifest = zip_collection(spec, workspace, settings, recent)
     sweep(spec, workspace)
     return manifest
