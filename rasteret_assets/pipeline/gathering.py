@@ -22,7 +22,7 @@ _KEYS_HELD = 8_000_000
 """Rows whose sort keys (12 bytes each) are held at once, about."""
 
 _STRETCHES = 64
-"""Rows that lie together, of one block, above which slicing takes longer than copying."""
+"""Stretches of neighbouring rows in one block, up to which each is sliced out by itself."""
 
 _READERS = 4
 """Bands whose headers are read at once."""

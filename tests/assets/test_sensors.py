@@ -10,7 +10,7 @@ import pytest
 
 from rasteret_assets.api import load
 from rasteret_assets.assets import WorkspaceIOManager
-from rasteret_assets.assets.asking import ASKED, asked_again_at
+from rasteret_assets.assets.asking import ASKED, asked_again_at, asked_by
 from rasteret_assets.assets.watching import SourceCursor
 from rasteret_assets.errors import SourceError
 from tests.assets.conftest import BANDS, Archive
@@ -132,6 +132,17 @@ def test_it_takes_longer_each_time_until_a_run_that_failed_is_asked_for_again(
         waits.append((asked_again_at(instance, cursor) or 0) - time.time())
     expected = [300, 600, 1200, 2400, 4800, 9600, 19200, 21600, 21600]
     assert waits == pytest.approx(expected, abs=30)
+
+
+def test_the_run_over_the_bands_found_counts_as_part_of_what_was_asked_for(
+    watched: Deployment,
+) -> None:
+    asked = dg.DagsterRun(job_name="demo__update", tags={ASKED: "demo:1:x"})
+    by_hand = dg.DagsterRun(job_name="demo__update")
+    for run in (asked, by_hand):
+        watched.instance.add_run(run)
+    assert asked_by(watched.instance, asked.run_id) == {ASKED: "demo:1:x"}
+    assert asked_by(watched.instance, by_hand.run_id) == {}
 
 
 @pytest.mark.parametrize("status", ["STARTED", "SUCCESS", "CANCELED", "NOT_STARTED"])
