@@ -35,10 +35,12 @@ Bytes = NDArray[np.uint8]
 Pixels = NDArray[Any]
 StoredTile = bytes | memoryview
 
-_PART_BYTES: Final = 1 << 16
-"""Room from which it pays to stop early."""
-_PART: Final = 0.8
-"""Share of the room up to which it does."""
+_MARK: Final = np.frombuffer(bytes.fromhex("8b1e5fa3c7d2409b76e83d0c91f4a25d"), np.uint8)
+"""Bytes that are overwritten where a decoder has come past them; any that are seldom in data."""
+_BEFORE_MARK: Final = 64
+"""Bytes that libdeflate may write ahead of where it is: fewer than so many."""
+_BEHIND_MARK: Final = 258
+"""Bytes that it may leave empty where its room ends: its longest match less one."""
 # its stub says that it is an exception, not a class of them
 _ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)
 _WEBP_ALPHA_SAMPLES: Final = 4
@@ -68,9 +70,8 @@ def unpack_stream(data: StoredTile, codec: int, room: int, needed: int | None = 
     if codec == NONE:
         return np.frombuffer(data, np.uint8)[:room]
     decode, name = _STREAMS[codec]
-    partly = room >= _PART_BYTES and needed is not None and needed <= _PART * room
     try:
-        if partly and codec in _FIRST_BYTES:
+        if needed is not None and needed < room and codec in _FIRST_BYTES:
             return _FIRST_BYTES[codec](data, needed)
         # LZW and LZMA stop silently where the room ends: one more byte tells that they did
         unpacked: Bytes = decode(data, out=np.empty(room + 1, np.uint8))
@@ -84,7 +85,24 @@ def unpack_stream(data: StoredTile, codec: int, room: int, needed: int | None = 
 
 
 def _first_inflated(data: StoredTile, needed: int) -> Bytes:
-    # libdeflate, which is behind imagecodecs, cannot stop early; ISA-L can, and is as fast
+    """Return the first bytes of a deflate stream.
+
+    libdeflate, which is behind imagecodecs, does not promise to stop early, but gives up where its
+    room ends and leaves there what it has unpacked so far, from the first byte on. A mark behind
+    the bytes needed tells whether it came so far: not so if a block that is stored as it is does
+    not fit the room, nor if the data is damaged. ISA-L can stop early, but never before 64 KiB.
+    """
+    marked = needed + _BEFORE_MARK
+    room = np.empty(marked + _MARK.size + _BEHIND_MARK, np.uint8)
+    mark = room[marked : marked + _MARK.size]
+    mark[:] = _MARK
+    try:
+        unpacked: Bytes = imagecodecs.deflate_decode(data, out=room)
+    except imagecodecs.DeflateError:
+        if mark.tobytes() != _MARK.tobytes():
+            return room[:needed]
+    else:
+        return unpacked
     stream = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_ZLIB)
     return np.frombuffer(stream.decompress(data, needed), np.uint8)
 
