@@ -8,7 +8,7 @@ from rasteret_assets.assets.declared import CollectionLimits, DeclaredCollection
 from rasteret_assets.assets.outputs import StagePlan
 from rasteret_assets.assets.progress import ProgressLog
 from rasteret_assets.assets.resources import EnrichmentResource
-from rasteret_assets.contract.settings import FetchSettings
+from rasteret_assets.contract.settings import BuildSettings, FetchSettings
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.pipeline.chunks import Chunk, ChunkDone, HeaderPlan, header_updates
 from rasteret_assets.pipeline.enrich import bands_of, enrich, grouped, header_plan
@@ -48,6 +48,10 @@ class Enrichment:
     log: Logger
     limits: CollectionLimits = field(default_factory=CollectionLimits)
 
+    @property
+    def _settings(self) -> BuildSettings:
+        return self.limits.build_settings(self.resource.build_settings())
+
     def plan(self, bands: Sequence[str]) -> HeaderPlan:
         """Return what `bands` lack now.
 
@@ -62,7 +66,7 @@ class Enrichment:
             bands,
             retry=self.resource.retry_policy(),
             fresh=self.resource.refetch,
-            settings=self.limits.build_settings(self.resource.build_settings()),
+            settings=self._settings,
             rounds=self.resource.retry_rounds,
         )
         if new := tuple(band for band, base in plan.bases.items() if base is None):
@@ -71,15 +75,16 @@ class Enrichment:
 
     def steps(self, plan: HeaderPlan) -> list[list[Chunk]]:
         """Return the chunks of `plan` in groups, a step each; each chunk is written by itself."""
-        settings = self.limits.build_settings(self.resource.build_settings())
-        size = max(settings.chunk_headers, plan.total // _STEPS)
-        return grouped(plan.chunks, replace(settings, chunk_headers=size))
+        size = max(self._settings.chunk_headers, plan.total // _STEPS)
+        return grouped(plan.chunks, replace(self._settings, chunk_headers=size))
 
     def fetch(self, chunks: Sequence[Chunk]) -> list[ChunkDone]:
         """Bring the headers of `chunks` to the workspace."""
         log = ProgressLog(self.log)
         fetch = self.limits.fetch_settings(self.resource.fetch_settings())
-        done = enrich(self.spec, self.workspace, chunks, fetch=fetch, report=log)
+        done = enrich(
+            self.spec, self.workspace, chunks, fetch=fetch, settings=self._settings, report=log
+        )
         log.finished(done)
         return done
 

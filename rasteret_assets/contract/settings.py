@@ -93,8 +93,8 @@ class BuildSettings:
     """Records read, validated and remapped at once."""
     batch_bytes: int = 64 << 20
     """Decoded bytes of one batch or row group, at most."""
-    chunk_headers: int = 16_384
-    """Headers (records x bands) fetched before their chunk is written."""
+    chunk_headers: int = 32_768
+    """Headers (records x bands) under way at once: what a killed run has to do again, at most."""
     file_bytes: int = 256 << 20
     """Decoded bytes of one file of the Collection, about."""
 

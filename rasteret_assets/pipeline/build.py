@@ -149,7 +149,15 @@ def enrich_bands(  # noqa: PLR0913  # what, where to, and how
 
     def attempt() -> None:
         plan = header_plan(spec, workspace, bands, retry=retry, fresh=fresh, settings=settings)
-        done = enrich(spec, workspace, plan.chunks, fetch=fetch, signer=signer, report=report)
+        done = enrich(
+            spec,
+            workspace,
+            plan.chunks,
+            fetch=fetch,
+            settings=settings,
+            signer=signer,
+            report=report,
+        )
         for band, update in header_updates(spec, plan, done).items():
             workspace.stage(spec.name, HEADERS_STAGE, band).commit(update)
 

@@ -22,6 +22,9 @@ HEADERS_VERSION = 1
 RANGES_FACT = "ranges"
 """Fact of a header fragment: its files, the rows each covers, and their problems."""
 
+_PIECES = 2
+"""Of a chunk of work: one is fetched while the other is written."""
+
 _NOTHING: Mapping[tuple[str, str], str] = MappingProxyType({})
 
 
@@ -61,6 +64,11 @@ class Chunk:
     """Whether headers known already are fetched all the same."""
     rounds: int = 1
     """Runs that will then have asked for them."""
+
+    @property
+    def headers(self) -> int:
+        """Records x bands."""
+        return (self.stop - self.start) * len(self.files)
 
     def to_json(self) -> dict[str, object]:
         """Return the chunk as JSON values."""
@@ -108,7 +116,7 @@ class HeaderPlan:
     @property
     def total(self) -> int:
         """Headers the chunks are to bring."""
-        return sum((chunk.stop - chunk.start) * len(chunk.files) for chunk in self.chunks)
+        return sum(chunk.headers for chunk in self.chunks)
 
 
 def header_fingerprint(spec: CollectionSpec) -> str:
@@ -151,7 +159,7 @@ def plan_headers(  # all of them decide the plan
         Band and file of ranges with headers of files that changed since, and a digest of which.
     """
     fingerprint = header_fingerprint(spec)
-    rows = max(1, settings.chunk_headers // max(1, len(bases)))
+    rows = max(1, settings.chunk_headers // _PIECES // max(1, len(bases)))
     kept: dict[str, dict[str, tuple[BandRange, ...]]] = {band: {} for band in bases}
     pending: dict[tuple[str, int, int], dict[str, str]] = {}
     nth: dict[tuple[str, int, int], int] = {}

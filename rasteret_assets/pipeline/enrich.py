@@ -1,8 +1,9 @@
 """Enrichment: which bands, which chunks, and the run over them."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retry
 from rasteret_assets.contract.spec import CollectionSpec
@@ -93,7 +94,7 @@ def grouped(chunks: Iterable[Chunk], settings: BuildSettings) -> list[list[Chunk
     groups: list[list[Chunk]] = []
     room = 0
     for chunk in chunks:
-        headers = (chunk.stop - chunk.start) * len(chunk.files)
+        headers = chunk.headers
         if headers > room or not groups:
             groups.append([])
             room = settings.chunk_headers
@@ -108,13 +109,15 @@ def enrich(  # what, where to, and how hard
     chunks: Sequence[Chunk],
     *,
     fetch: FetchSettings,
+    settings: BuildSettings,
     signer: HrefSigner | None = None,
     report: Report | None = None,
 ) -> list[ChunkDone]:
     """Bring the headers of `chunks` to the workspace and say what each brought.
 
     Chunks are written as they go, each by itself: after a crash the same call finds what is
-    there. One chunk is written while others are fetched. Nothing is committed.
+    there. One is written while others are fetched, all of them together no more than
+    `settings.chunk_headers`. Nothing is committed.
 
     Parameters
     ----------
@@ -129,12 +132,13 @@ def enrich(  # what, where to, and how hard
     if not chunks:
         return []
     context = _context(spec, workspace, chunks)
-    progress = _Sum(chunks, report)
+    progress, room = _Sum(chunks, report), _Room(settings.chunk_headers)
     remote, signer = is_remote(spec), signer or named_signer(spec)
 
     def one(chunk: Chunk, fetcher: HeaderFetcher) -> ChunkDone:
-        fetched = fetch_chunk(context, chunk, fetcher, progress.of(chunk))
-        done = fetched.write(context)
+        with room.taken(chunk.headers):
+            fetched = fetch_chunk(context, chunk, fetcher, progress.of(chunk))
+            done = fetched.write(context)
         progress.finished(chunk, done)
         return done
 
@@ -169,7 +173,7 @@ def named_signer(spec: CollectionSpec) -> HrefSigner | None:
 
 def _workers(chunks: Sequence[Chunk], fetch: FetchSettings) -> int:
     """Return how many chunks are under way at once: enough to keep all requests in flight."""
-    headers = sum((chunk.stop - chunk.start) * len(chunk.files) for chunk in chunks)
+    headers = sum(chunk.headers for chunk in chunks)
     mean = max(1, headers // len(chunks))
     return min(_WORKERS_MOST, len(chunks), 2 + fetch.max_concurrent // mean)
 
@@ -190,11 +194,36 @@ def _context(spec: CollectionSpec, workspace: Workspace, chunks: Iterable[Chunk]
     )
 
 
+class _Room:
+    """Bounds the headers that are under way: a killed run has to bring them again."""
+
+    def __init__(self, headers: int) -> None:
+        self._most = headers
+        self._taken = 0
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, headers: int) -> Iterator[None]:
+        """Wait until there is room for `headers`; more than fit at all go by themselves."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._fits(headers))
+            self._taken += headers
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= headers
+                self._changed.notify_all()
+
+    def _fits(self, headers: int) -> bool:
+        return not self._taken or self._taken + headers <= self._most
+
+
 class _Sum:
     """Adds up the progress of chunks that run side by side."""
 
     def __init__(self, chunks: Iterable[Chunk], report: Report | None) -> None:
-        self._total = sum((chunk.stop - chunk.start) * len(chunk.files) for chunk in chunks)
+        self._total = sum(chunk.headers for chunk in chunks)
         self._report = report
         self._parts: dict[int, Progress] = {}
         self._lock = threading.Lock()
@@ -205,7 +234,7 @@ class _Sum:
 
     def finished(self, chunk: Chunk, done: ChunkDone) -> None:
         """Count every header of the chunk as done."""
-        headers = (chunk.stop - chunk.start) * len(chunk.files)
+        headers = chunk.headers
         problems = sum(sum(found.problems.values()) for found in done.ranges.values())
         self._add(
             chunk,
