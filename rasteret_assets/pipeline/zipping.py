@@ -25,6 +25,9 @@ from rasteret_assets.storage import CollectionManifest, CollectionUpdate, MonthF
 ZIP_VERSION = 1
 """Raised when the Collection's files would change for the same input."""
 
+_BLOCKS = 8
+"""Blocks of a row group that are put in order one by one: putting in order copies twice."""
+
 MADE_FROM_FACT = "months"
 """Fact of the Collection: year-month to the digest of what that month was made from."""
 
@@ -97,7 +100,7 @@ def _by_month(
 ) -> Generator[MonthFile, None, int]:
     """Yield the files that `rows` come to; return the decoded bytes of one of them."""
     per_row = max(1, rows.table.nbytes // rows.table.num_rows)
-    block = max(1, settings.batch_bytes // per_row)
+    block = max(1, settings.batch_bytes // _BLOCKS // per_row)
     starts = np.flatnonzero(np.diff(places.months, prepend=-1))
     for start, stop in pairwise([*starts.tolist(), len(places)]):
         year, month = divmod(int(places.months[start]), 12)
