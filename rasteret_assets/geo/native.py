@@ -38,6 +38,8 @@ def native_depth(kind: pa.DataType) -> int:
 def from_native(column: pa.Array, encoding: str | None) -> NDArray[np.object_]:
     """Return the geometries of nested lists, None where null or where a ring is not one.
 
+    Shapely reads interleaved pairs of coordinates where they lie; others are copied once.
+
     Parameters
     ----------
     encoding
@@ -47,11 +49,11 @@ def from_native(column: pa.Array, encoding: str | None) -> NDArray[np.object_]:
     named_depth, named = _BY_NAME.get(encoding or "", (depth, _BY_DEPTH[depth]))
     kind = named if named_depth == depth else _BY_DEPTH[depth]
     present = np.flatnonzero(pc.is_valid(column).to_numpy(zero_copy_only=False))
-    parts = _unnest(column.take(pa.array(present)))
+    parts = _unnest(_only(column, present))
     sound = parts.sound(kind)
     if not sound.all():
         present = present[sound]
-        parts = _unnest(column.take(pa.array(present)))
+        parts = _unnest(_only(column, present))
     offsets = tuple(reversed(parts.offsets)) or None
     found = np.full(len(column), None, object)
     found[present] = shapely.from_ragged_array(kind, parts.points, offsets)
@@ -100,6 +102,11 @@ def _unnest(column: pa.Array) -> _Ragged:
         axes = column.values.slice(column.offset * size, len(column) * size)
         points = axes.to_numpy(zero_copy_only=False).reshape(-1, size)[:, :2]
     return _Ragged(np.ascontiguousarray(points, np.float64), offsets)
+
+
+def _only(column: pa.Array, rows: NDArray[np.intp]) -> pa.Array:
+    """Return ascending rows of `column`, itself where they are all: coordinates are many."""
+    return column if len(rows) == len(column) else column.take(pa.array(rows))
 
 
 def _is_list(kind: pa.DataType) -> bool:

@@ -48,7 +48,11 @@ def points_of(points: ArrowStream | GeoTable, crs: object) -> Points:
         If there are none, or other geometries.
     """
     if isinstance(points, GeoTable):
-        return Points(rows=pa.table(points.to_arrow()), area=_only_points(area_of(points, crs)))
+        columns = points.to_arrow()
+        if not isinstance(columns, ArrowStream):
+            msg = "a GeoSeries is no table; give points.to_frame('geometry')"
+            raise ReadError(msg)
+        return Points(rows=pa.table(columns), area=_only_points(area_of(points, crs)))
     rows = points if isinstance(points, pa.Table) else pa.table(points)
     if (name := geometry_column(rows.schema, geo_of(rows.schema))) is not None:
         return Points(rows=rows, area=_only_points(area_of(rows.select([name]), crs)))

@@ -99,6 +99,25 @@ def test_native_encodings_give_the_shapes_they_were_made_of(
     assert shapely.equals_exact(found.geometries, np.array(shapes, object)).all()
 
 
+def test_shapely_reads_interleaved_coordinates_where_they_lie(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: list[np.ndarray] = []
+    build = shapely.from_ragged_array
+
+    def watched(kind: object, points: np.ndarray, *offsets: object) -> object:
+        read.append(points)
+        return build(kind, points, *offsets)
+
+    monkeypatch.setattr(shapely, "from_ragged_array", watched)
+    _, points, offsets = shapely.to_ragged_array(SHAPES)
+    column = lists(interleaved(points), *offsets)
+    found = footprints(column, GeometryForm(encoding="polygon", crs=None))
+    assert shapely.equals_exact(found.geometries, np.array(SHAPES, object)).all()
+    lies = np.frombuffer(column.values.values.values.buffers()[1])
+    assert np.shares_memory(read[0], lies)
+
+
 def test_native_rows_may_be_null_sliced_or_hold_a_broken_ring() -> None:
     square = [{"x": x, "y": y} for x, y in box(0, 0, 1, 1).exterior.coords]
     kind = pa.list_(pa.list_(pa.struct([("x", pa.float64()), ("y", pa.float64())])))

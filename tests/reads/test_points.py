@@ -141,6 +141,7 @@ def test_a_failing_file_is_left_out_on_request(
     ("points", "named"),
     [
         (pa.table({"name": ["a"]}), "no points"),
+        (geopandas.GeoSeries([shapely.Point(0, 0)]), r"to_frame\('geometry'\)"),
         (pa.table({"x": [1.0], "y": [2.0], "a": [3]}), r"\['a'\]"),
         (
             pa.table({"geometry": pa.array([shapely.to_wkb(shapely.box(0, 0, 1, 1))])}),
