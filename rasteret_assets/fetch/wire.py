@@ -18,6 +18,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawResponseMessage
 from yarl import URL
 
+from rasteret_assets.fetch.rest_of_body import rest_of_body
+
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
 
@@ -29,7 +31,7 @@ _READ_BUFFER_BYTES: Final = 1 << 20
 class Answer:
     """The head of an answer, and its body to be read; what `ClientResponse` is in a session."""
 
-    __slots__ = ("_connection", "content", "headers", "status")
+    __slots__ = ("_connection", "_is_chunked", "content", "headers", "status")
 
     def __init__(
         self, message: RawResponseMessage, body: aiohttp.StreamReader, connection: Connection
@@ -37,6 +39,7 @@ class Answer:
         self.status = message.code
         self.headers: CIMultiDictProxy[str] = message.headers
         self.content = body
+        self._is_chunked = message.chunked
         self._connection = connection
 
     @property
@@ -47,7 +50,13 @@ class Answer:
 
     async def read(self) -> bytes:
         """Return the whole body."""
-        return await self.content.read()
+        length, protocol = self.content_length, self._connection.protocol
+        if length is None or self._is_chunked or protocol is None:
+            return await self.content.read()
+        first = self.content.read_nowait()
+        if len(first) == length or self.content.is_eof():
+            return first
+        return await rest_of_body(protocol, first, length)
 
     def close(self) -> None:
         """Give the connection back to the pool, which closes it if any of the body is unread."""

@@ -43,6 +43,7 @@ async def wired(recorder: Recorder) -> AsyncIterator[tuple[Wire, str]]:
     async with server:
         yield Wire(session), f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         await session.close()
+        await asyncio.sleep(0.01)  # the server's side ends, too
 
 
 async def read(wire: Wire, url: str) -> tuple[int, bytes]:
@@ -133,6 +134,74 @@ def test_a_body_left_unread_costs_its_connection() -> None:
 
     asyncio.run(ask())
     assert recorder.connections == 2
+
+
+HEAD = b"HTTP/1.1 206 Partial Content\r\nContent-Length: 9\r\n\r\n"
+
+
+class Dripper(Recorder):
+    """Sends what stands between bars of an answer at different times."""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while self.answers:
+                await reader.readuntil(b"\r\n\r\n")
+                for piece in (self.answers.pop(0) or b"").split(b"|"):
+                    writer.write(piece)
+                    await asyncio.sleep(0.02)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return  # the other end had enough
+        finally:
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "connections"),
+    [
+        (HEAD + b"abcdefghi", 1),
+        (HEAD + b"|abcdefghi", 1),
+        (HEAD + b"abc|de|fghi", 1),
+        (HEAD + b"|abc|def|ghi", 1),
+        (HEAD + b"|abcdef|ghi and more", 2),
+        (HEAD + b"|abcdefghi|and more", 2),
+        (b"HTTP/1.1 206 P\r\nTransfer-Encoding: chunked\r\n\r\n|9\r\nabcdefghi|\r\n0\r\n\r\n", 1),
+    ],
+)
+def test_bodies_come_whole_however_they_arrive(answer: bytes, connections: int) -> None:
+    dripper = Dripper(answer, answer)
+
+    async def ask() -> None:
+        async with wired(dripper) as (wire, root):
+            for _ in range(2):
+                assert await read(wire, f"{root}/a.tif") == (206, b"abcdefghi")
+                await asyncio.sleep(0.05)  # for what comes behind
+
+    asyncio.run(ask())
+    assert dripper.connections == connections
+
+
+@pytest.mark.parametrize("answer", [HEAD + b"abc", HEAD + b"|abc|d", HEAD + b"|"])
+def test_a_body_that_ends_early_is_an_error(answer: bytes) -> None:
+    async def ask() -> None:
+        async with wired(Dripper(answer)) as (wire, root):
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await read(wire, f"{root}/a.tif")
+
+    asyncio.run(ask())
+
+
+def test_a_connection_whose_body_was_given_up_is_not_used_again() -> None:
+    dripper = Dripper(HEAD + b"|abc|||||||||defghi", HEAD + b"|abcdefghi")
+
+    async def ask() -> None:
+        async with wired(dripper) as (wire, root):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(read(wire, f"{root}/a.tif"), 0.06)
+            assert await read(wire, f"{root}/a.tif") == (206, b"abcdefghi")
+
+    asyncio.run(ask())
+    assert dripper.connections == 2
 
 
 @pytest.mark.parametrize(
