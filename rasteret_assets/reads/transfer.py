@@ -3,15 +3,16 @@
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.errors import FetchError, ProblemCode
 from rasteret_assets.fetch import Body, HrefSigner, RangeReader, shared_reader
+from rasteret_assets.reads.jobs import Jobs
 from rasteret_assets.reads.left_out import Reasons
 from rasteret_assets.reads.tiles import Tile, TilePlan
 
@@ -68,24 +69,27 @@ class ByteGate:
         self._capacity = self._left = capacity
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    @asynccontextmanager
-    async def room(self, size: int) -> AsyncIterator[None]:
-        """Hold `size` bytes; what is larger than the whole goes alone."""
-        size = min(size, self._capacity)
-        if self._waiting or size > self._left:
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append((size, turn))
-            try:
-                await turn
-            except asyncio.CancelledError:
-                self._give_up(size, turn)
-                raise
-        else:
+    def room(self, size: int) -> "_Room":
+        """Return a context manager that holds `size` bytes; more than the whole goes alone."""
+        return _Room(self, min(size, self._capacity))
+
+    async def enter(self, size: int) -> None:
+        """Return once `size` bytes, which the whole has, are held."""
+        if not self._waiting and size <= self._left:
             self._left -= size
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((size, turn))
         try:
-            yield
-        finally:
-            self._left += size
+            await turn
+        except asyncio.CancelledError:
+            self._give_up(size, turn)
+            raise
+
+    def leave(self, size: int) -> None:
+        """Give back `size` bytes."""
+        self._left += size
+        if self._waiting:
             self._let_in()
 
     def _give_up(self, size: int, turn: "asyncio.Future[None]") -> None:
@@ -103,6 +107,21 @@ class ByteGate:
                 turn.set_result(None)
 
 
+class _Room:
+    """Bytes of a gate, held while the block runs; a generator for each would cost more."""
+
+    __slots__ = ("_gate", "_size")
+
+    def __init__(self, gate: ByteGate, size: int) -> None:
+        self._gate, self._size = gate, size
+
+    async def __aenter__(self) -> None:
+        await self._gate.enter(self._size)
+
+    async def __aexit__(self, *raised: object) -> None:
+        self._gate.leave(self._size)
+
+
 class Transfer:
     """Reads tiles for one call."""
 
@@ -110,6 +129,7 @@ class Transfer:
         self._reader = reader
         self.threads = threads
         self._gate = ByteGate(IN_FLIGHT_BYTES)
+        self._jobs = Jobs(threads, _workers())
 
     async def read(self, file: Indexed, plan: TilePlan) -> None:
         """Fetch the tiles of `plan` and put their pixels where they go.
@@ -147,10 +167,7 @@ class Transfer:
 
     async def _decoded(self, tiles: list[Tile], data: bytes, start: int) -> None:
         """Return once threads have decoded `tiles`, whose bytes begin at `start` of the file."""
-        loop = asyncio.get_running_loop()
-        parts = [
-            loop.run_in_executor(self.threads, _decode, part, data, start) for part in _parts(tiles)
-        ]
+        parts = [self._jobs.do(partial(_decode, part, data, start)) for part in _parts(tiles)]
         if len(parts) == 1:  # most often, and cheaper
             await parts[0]
         else:
@@ -179,11 +196,15 @@ def _decode(tiles: Sequence[Tile], data: bytes, start: int) -> None:
 _THREADS: Final[dict[int, ThreadPoolExecutor]] = {}
 
 
+def _workers() -> int:
+    """Return how many threads decode: more than cores, as some always wait for Python's lock."""
+    return (os.cpu_count() or 1) + 2
+
+
 def _threads() -> ThreadPoolExecutor:
     """Return this process's threads; a fork has none of its parent's."""
     if (threads := _THREADS.get(os.getpid())) is None:
-        workers = max(2, os.cpu_count() or 1)
-        threads = ThreadPoolExecutor(workers, thread_name_prefix="rasteret-assets-decode")
+        threads = ThreadPoolExecutor(_workers(), thread_name_prefix="rasteret-assets-decode")
         _THREADS[os.getpid()] = threads
     return threads
 
