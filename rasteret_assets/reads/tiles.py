@@ -57,11 +57,8 @@ class Pick:
     """One-dimensional; boolean arrays take what is not 0."""
     at: NDArray[np.int64]
     """Which of `values` they are."""
-
-    @property
-    def span(self) -> tuple[int, int]:
-        """Rows of the tile that it takes some of, half-open."""
-        return int(self.rows.min()), int(self.rows.max()) + 1
+    span: tuple[int, int]
+    """Rows of the tile that it takes some of, half-open."""
 
     def put(self, pixels: Pixels, first: int) -> None:
         """Copy what it takes of `pixels` (y, x), the tile from row `first` on."""
@@ -90,7 +87,7 @@ class Tile:
         """
         samples = {part.sample for part in self.wanted}
         sample = samples.pop() if len(samples) == 1 else None
-        firsts, stops = zip(*(part.span for part in self.wanted), strict=True)
+        firsts, stops = zip(*[part.span for part in self.wanted], strict=True)
         rows = range(min(firsts), max(stops))
         pixels = decode_tile(data, self.form, tile_row=self.tile_row, sample=sample, rows=rows)
         for part in self.wanted:
@@ -139,20 +136,29 @@ class TilePlan:
         tile_rows, rows_within = np.divmod(rows, form.tile_height)
         tile_cols, cols_within = np.divmod(cols, form.tile_width)
         tiles = tile_rows * level.tiles_across + tile_cols
-        order = np.argsort(tiles, kind="stable")
-        starts = np.flatnonzero(np.diff(tiles[order], prepend=-1))
-        for at in np.split(order, starts[1:]):
-            tile_row, tile_col = int(tile_rows[at[0]]), int(tile_cols[at[0]])
+        order = np.lexsort((rows_within, tiles))
+        rows_within, cols_within, tiles = rows_within[order], cols_within[order], tiles[order]
+        starts = np.flatnonzero(np.diff(tiles, prepend=-1))
+        for start, stop, tile_row, tile_col in zip(
+            starts.tolist(),
+            [*starts[1:].tolist(), len(tiles)],
+            tile_rows[order[starts]].tolist(),
+            tile_cols[order[starts]].tolist(),
+            strict=True,
+        ):
+            at = order[start:stop]
             if (tile := self._tile(level, sample, tile_row, tile_col)) is None:
                 values[at] = form.fill
                 continue
+            of_tile = rows_within[start:stop]
             tile.wanted.append(
                 Pick(
                     sample=sample.within,
-                    rows=rows_within[at],
-                    cols=cols_within[at],
+                    rows=of_tile,
+                    cols=cols_within[start:stop],
                     values=values,
                     at=at,
+                    span=(int(of_tile[0]), int(of_tile[-1]) + 1),
                 )
             )
 

@@ -96,8 +96,9 @@ def _first_inflated(data: StoredTile, needed: int) -> Bytes:
     room = np.empty(marked + _MARK.size + _BEHIND_MARK, np.uint8)
     mark = room[marked : marked + _MARK.size]
     mark[:] = _MARK
+    decode, _ = _STREAMS[DEFLATE]
     try:
-        unpacked: Bytes = imagecodecs.deflate_decode(data, out=room)
+        unpacked: Bytes = decode(data, out=room)
     except imagecodecs.DeflateError:
         if mark.tobytes() != _MARK.tobytes():
             return room[:needed]

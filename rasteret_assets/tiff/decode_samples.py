@@ -16,6 +16,8 @@ _WHOLE_BITS: Final = frozenset({8, 16, 32, 64, 128})
 _THREE_BYTES: Final = 24
 _HORIZONTAL, _FLOATING = 2, 3
 """Values of the Predictor tag."""
+_FEW: Final = 2048
+"""Samples of which NumPy adds up differences sooner than a lock that others want is had again."""
 
 
 def row_bytes(form: TileFormat) -> int:
@@ -61,7 +63,10 @@ def _horizontal(packed: Bytes, form: TileFormat, shape: tuple[int, int, int]) ->
         raise TiffError(ProblemCode.UNSUPPORTED, detail)
     stored = packed.view(f"{form.byte_order}u{bits // 8}")
     differences = stored.astype(f"=u{bits // 8}", copy=False).reshape(shape)
-    sums = imagecodecs.delta_decode(differences, axis=1, out=np.empty_like(differences))
+    if differences.size <= _FEW:
+        sums = np.cumsum(differences, axis=1, dtype=differences.dtype)
+    else:
+        sums = imagecodecs.delta_decode(differences, axis=1, out=np.empty_like(differences))
     if form.sample_format == COMPLEX_INT:
         return _complex(sums.view(f"i{bits // 16}"), form, shape)
     return sums.view(form.dtype)
