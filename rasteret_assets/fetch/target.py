@@ -53,6 +53,10 @@ class Target:
         self.on_failure: Callable[[], None] | None = None
         """Called when a try fails for the first time, whatever comes of further ones."""
 
+    def again(self) -> "Target":
+        """Return the same file, asked for anew: its tries and their time are its own."""
+        return Target(self.href, self.location, self.origin, self.host)
+
     def failed(self) -> None:
         """Tell whoever wants to know that a try failed."""
         tell, self.on_failure = self.on_failure, None

@@ -7,6 +7,7 @@ import pyarrow as pa
 import shapely
 
 from rasteret_assets.errors import ReadError
+from rasteret_assets.fetch.collector import seldom_collected
 from rasteret_assets.reads.areas import Area, area_of
 from rasteret_assets.reads.geometry_columns import ArrowStream, geo_of, geometry_column
 
@@ -34,6 +35,7 @@ class Points:
     """A point for each row."""
 
 
+@seldom_collected()  # a geometry for each point is no reason to look for garbage
 def points_of(points: ArrowStream | GeoTable, crs: object) -> Points:
     """Return the points of a table or GeoDataFrame.
 

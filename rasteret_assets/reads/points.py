@@ -11,6 +11,7 @@ import shapely
 from numpy.typing import NDArray
 
 from rasteret_assets.errors import ReadError
+from rasteret_assets.fetch.collector import seldom_collected
 from rasteret_assets.geo.crs import LONLAT
 from rasteret_assets.reads.areas import Area
 from rasteret_assets.reads.driver import FilePlans, Finish, Images, read_records
@@ -29,6 +30,7 @@ from rasteret_assets.reads.validity import Mask, valid_pixels
 Numbers = NDArray[np.int64]
 
 
+@seldom_collected()
 def sample_points(  # noqa: PLR0913  # a public door owes its callers names
     table: pa.Table,
     points: ArrowStream | GeoTable | Points,

@@ -194,7 +194,9 @@ def _meets(table: pa.Table, area: Area) -> NDArray[np.bool_]:
     column = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     form = geometry_form(field, None)
     found = footprints(getattr(column, "storage", column).cast(storage_of(field)), form)
-    wanted = shapely.union_all(shapely.make_valid(lonlat))
+    if not (sound := shapely.is_valid(lonlat)).all():  # far cheaper than making all valid
+        lonlat = np.where(sound, lonlat, shapely.make_valid(lonlat))
+    wanted = shapely.union_all(lonlat)
     shapely.prepare(wanted)
     met: NDArray[np.bool_] = shapely.intersects(wanted, found.geometries)
     return met | ~found.sound

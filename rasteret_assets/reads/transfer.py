@@ -12,6 +12,7 @@ from typing import Final
 from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.errors import FetchError, ProblemCode
 from rasteret_assets.fetch import Body, HrefSigner, RangeReader, shared_reader
+from rasteret_assets.fetch.target import Target
 from rasteret_assets.reads.jobs import Jobs
 from rasteret_assets.reads.left_out import Reasons
 from rasteret_assets.reads.tiles import Tile, TilePlan
@@ -43,6 +44,11 @@ class Indexed:
     etag: str | None
     last_modified: str | None
     size: int | None
+    _known: Body = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        known = Body(data=b"", etag=self.etag, last_modified=self.last_modified, size=self.size)
+        object.__setattr__(self, "_known", known)
 
     def check(self, body: Body) -> None:
         """Refuse bytes of another version.
@@ -52,9 +58,8 @@ class Indexed:
         FetchError
             `file_changed`.
         """
-        known = Body(data=b"", etag=self.etag, last_modified=self.last_modified, size=self.size)
-        if not known.is_of_same_file(body):
-            detail = f"the file has changed since it was indexed: {_version(known)} then, "
+        if not self._known.is_of_same_file(body):
+            detail = f"the file has changed since it was indexed: {_version(self._known)} then, "
             raise FetchError(ProblemCode.FILE_CHANGED, f"{detail}{_version(body)} now")
 
 
@@ -141,19 +146,21 @@ class Transfer:
         TiffError
             If a tile cannot be decoded.
         """
-        batches = list(plan.requests())
+        if not (batches := list(plan.requests())):
+            return
+        target = self._reader.target(file.href)
         if len(batches) == 1:
-            await self._batch(file, batches[0])
+            await self._batch(file, target, batches[0])
             return
         async with asyncio.TaskGroup() as group:
             for batch in batches:
-                group.create_task(self._batch(file, batch))
+                group.create_task(self._batch(file, target.again(), batch))
 
-    async def _batch(self, file: Indexed, tiles: list[Tile]) -> None:
+    async def _batch(self, file: Indexed, target: Target, tiles: list[Tile]) -> None:
         start, stop = tiles[0].start, max(tile.stop for tile in tiles)
         async with self._gate.room(stop - start):
             try:
-                body = await self._reader.read(file.href, start, stop)
+                body = await self._reader.read_range(target, start, stop)
             except FetchError as error:
                 if error.code is ProblemCode.TRUNCATED and stop <= (file.size or 0):
                     detail = f"the file is shorter than when it was indexed: {error.detail}"
