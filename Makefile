@@ -7,7 +7,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-TORCHGEO := .venv-torchgeo
+TORCHGEO := .venv-torchgeo$(if $(PYTHON),-$(notdir $(PYTHON)))
 WORKERS ?= 4
 export DAGSTER_DISABLE_TELEMETRY := yes
 
@@ -45,13 +45,15 @@ test: $(STAMP) ## run every test
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # PyTorch is too large for .venv. constraints-torchgeo.txt has what comes with it, and goes
-# before constraints.txt where both name a package.
+# before constraints.txt where both name a package. PYTHON=python3.13 takes another interpreter,
+# and with it another TorchGeo, in an environment of its own.
 $(TORCHGEO)/bin/python:
-	@python=$$(.ci/find-python 3.11) && .ci/make-venv $(TORCHGEO) "$$python"
+	@python=$(or $(PYTHON),$$(.ci/find-python 3.11)) && .ci/make-venv $(TORCHGEO) "$$python"
 
 $(TORCHGEO)/.installed: pyproject.toml constraints.txt constraints-torchgeo.txt | $(TORCHGEO)/bin/python
 	@echo "installing into $(TORCHGEO) ..."
-	@awk -F== '!seen[$$1]++' constraints-torchgeo.txt constraints.txt >$(TORCHGEO)/constraints.txt
+	@awk -F== 'NR == FNR { own[$$1] } NR == FNR || !($$1 in own)' \
+		constraints-torchgeo.txt constraints.txt >$(TORCHGEO)/constraints.txt
 	@$(TORCHGEO)/bin/python -m pip install --disable-pip-version-check \
 		--constraint $(TORCHGEO)/constraints.txt --editable '.[torchgeo]' --group torchgeo \
 		>$(TORCHGEO)/install.log 2>&1 || { tail -n 20 $(TORCHGEO)/install.log; exit 1; }
@@ -78,6 +80,6 @@ bench: $(STAMP) ## measure against rasteret, GDAL and a bare HTTP loop (needs ng
 	@$(BIN)/python -m benchmarks
 
 clean: ## remove all that was generated, .venv included
-	rm -rf $(VENV) .venv-peer $(TORCHGEO) .demo .bench .dagster .artefacts build dist *.egg-info
+	rm -rf $(VENV) .venv-peer .venv-torchgeo* .demo .bench .dagster .artefacts build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

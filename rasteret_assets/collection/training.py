@@ -92,8 +92,9 @@ class TrainingReads(PixelReads):
         rasteret_assets.reads.chip_dataset.CollectionDataset
             Its samples have `image` (band, y, x); where asked for, `mask` (y, x; int64), `label`
             (no dimension; int64, or float32 for fractions) and `mask_valid` (y, x; bool); and
-            `crs` and `bounds`, as TorchGeo's own. `index` has a row per record, with its `id`, for
-            the microsecond of `datetime`, or from `start_datetime` to `end_datetime`, in UTC.
+            where it is, as TorchGeo's own datasets say it. `index` has a row per record, with its
+            `id`, for the microsecond of `datetime`, or from `start_datetime` to `end_datetime`, in
+            UTC.
 
         Raises
         ------
@@ -106,11 +107,12 @@ class TrainingReads(PixelReads):
         --------
         >>> from torch.utils.data import DataLoader  # doctest: +SKIP
         >>> from torchgeo.datasets import stack_samples  # doctest: +SKIP
-        >>> from torchgeo.samplers import RandomGeoSampler  # doctest: +SKIP
+        >>> from torchgeo import samplers  # TorchGeo 0.10  # doctest: +SKIP
         >>> dataset = collection.to_torchgeo_dataset(
         ...     ["B04", "B08"], mask_band="crops"
         ... )  # doctest: +SKIP
-        >>> sampler = RandomGeoSampler(dataset, size=256, length=1000)  # doctest: +SKIP
+        >>> places = samplers.RandomPatchSampler(dataset, size=256, length=1000)  # doctest: +SKIP
+        >>> sampler = places @ samplers.RandomTimestampSampler(dataset)  # doctest: +SKIP
         >>> loader = DataLoader(
         ...     dataset, batch_size=16, sampler=sampler, num_workers=4, collate_fn=stack_samples
         ... )  # doctest: +SKIP

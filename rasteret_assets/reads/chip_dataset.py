@@ -27,7 +27,7 @@ n-th record."""
 INSTANT: Final = np.timedelta64(1, "us")
 """Length of an instant: TorchGeo's own datasets find nothing at times without one."""
 Sample = dict[str, Any]
-"""`image`, and what else was asked for, as tensors; `crs` and `bounds`."""
+"""`image`, and what else was asked for, as tensors; and where it is, as TorchGeo says it."""
 
 
 class CollectionDataset(GeoDataset):  # type: ignore[misc]  # TorchGeo is not there to be checked
@@ -104,7 +104,7 @@ class CollectionDataset(GeoDataset):  # type: ignore[misc]  # TorchGeo is not th
         read = read_chips(chips, records, parts, self._access)
         samples = []
         for query, found, chip, layers in zip(queries, hits, chips, read, strict=True):
-            sample: Sample = {"crs": self.crs, "bounds": query, **tensors(recipe, chip, layers)}
+            sample = {**self._place(query, chip.grid), **tensors(recipe, chip, layers)}
             if recipe.classes is not None:
                 sample["label"] = torch.tensor(self._label(found, chip.grid))
             samples.append(sample if self.transforms is None else self.transforms(sample))
@@ -113,19 +113,28 @@ class CollectionDataset(GeoDataset):  # type: ignore[misc]  # TorchGeo is not th
     def _hits(self, x: slice, y: slice, t: slice) -> NDArray[np.intp]:
         """Return which places of the index meet a query.
 
-        Ranges of time that merely touch do not; an instant at either end of a query does.
+        An instant at either end of a query does. What merely touches it, in place or time, counts
+        only where nothing else does: TorchGeo's samplers ask for that too, for a chip that has
+        no valid pixel of the record whose time they chose.
         """
         box = shapely.box(x.start, y.start, x.stop, y.stop)
         hits: NDArray[np.intp] = self.index.sindex.query(box, predicate="intersects")
-        hits = hits[~shapely.touches(self.index.geometry.to_numpy()[hits], box)]
         times = self.index.index[hits]
         left, right = times.left.to_numpy(), times.right.to_numpy()
         start, stop = (np.datetime64(pd.Timestamp(one)) for one in (t.start, t.stop))
-        meets = (
-            (left < stop) & (right > start) if start < stop else (left <= stop) & (right >= stop)
-        )
         instants = right - left <= INSTANT
-        return hits[np.where(instants, (left >= start) & (left <= stop), meets)]
+        reached = (left <= stop) & (np.where(instants, left, right) >= start)
+        meets = reached & ~shapely.touches(self.index.geometry.to_numpy()[hits], box)
+        if start < stop:
+            meets &= instants | ((left < stop) & (right > start))
+        return hits[meets if meets.any() else reached]
+
+    def _place(self, query: Query, grid: Grid) -> Sample:
+        """Return what TorchGeo's own datasets say of where a sample is."""
+        if not hasattr(self, "_slice_to_tensor"):  # 0.8; from 0.9 on it collates tensors alone
+            return {"crs": self.crs, "bounds": query}
+        affine = (grid.a, grid.b, grid.c, grid.d, grid.e, grid.f, 0.0, 0.0, 1.0)
+        return {"bounds": self._slice_to_tensor(query), "transform": torch.tensor(affine)}
 
     def _chosen(
         self, rows: NDArray[np.int64], records: Mapping[int, Record], step: int

@@ -11,7 +11,6 @@ import rasterio
 import rasterio.warp
 import torch
 from rasterio.transform import from_origin
-from torchgeo.samplers import GridGeoSampler, PreChippedGeoSampler
 from torchgeo.transforms import AppendNDVI
 
 import rasteret_assets
@@ -19,6 +18,7 @@ from rasteret_assets import Collection, as_collection
 from rasteret_assets.errors import ConfigError, FetchError, ReadError
 from tests.reads.indexing import noise, write
 from tests.rig.scenes import record_table, write_table
+from tests.torchgeo.chips import chips_in_a_grid, whole_records, windows
 from tests.torchgeo.conftest import BANDS, CRS, KINDS, PIXEL_M, Archive, corner
 
 LEFT, TOP = corner(0)
@@ -33,13 +33,10 @@ def first_scene(collection: Collection) -> Collection:
 def test_the_mask_holds_the_classes_of_its_band(collection: Collection, archive: Archive) -> None:
     dataset = collection.to_torchgeo_dataset(mask_band="classes")
     assert dataset.bands == BANDS
-    for query in GridGeoSampler(dataset, size=96):
-        (number,) = [n for n in range(len(KINDS)) if archive.time(n) == query[2].start]
-        sample = dataset[query]
-        assert sample["mask"].dtype == torch.long
-        with rasterio.open(archive.path(number, "classes")) as file:
-            window = file.window(query[0].start, query[1].start, query[0].stop, query[1].stop)
-            np.testing.assert_array_equal(sample["mask"].numpy(), file.read(1, window=window))
+    for query in chips_in_a_grid(dataset, size=96):
+        mask = dataset[query]["mask"]
+        assert mask.dtype == torch.long
+        np.testing.assert_array_equal(mask.numpy(), windows(archive, query, ("classes",))[0])
 
 
 def test_classes_are_picked_where_the_image_is_computed(
@@ -104,7 +101,7 @@ def test_transforms_of_torchgeo_are_applied_to_each_sample(collection: Collectio
 
     plain = first_scene(collection).to_torchgeo_dataset(list(BANDS))
     dataset = first_scene(collection).to_torchgeo_dataset(list(BANDS), transforms=transforms)
-    query = next(iter(PreChippedGeoSampler(plain)))
+    query = whole_records(plain)[0]
     red, infrared = plain[query]["image"]
     made = dataset[query]["image"]
     torch.testing.assert_close(made[:2], torch.stack([red, infrared]))
@@ -116,11 +113,11 @@ def test_text_labels_become_numbers_of_classes_and_numbers_stay(
 ) -> None:
     dataset = collection.to_torchgeo_dataset(["B04"], label_column="kind")
     assert dataset.classes == ("city", "forest", "water")
-    labels = [dataset[query]["label"] for query in PreChippedGeoSampler(dataset)]
+    labels = [dataset[query]["label"] for query in whole_records(dataset)]
     assert [dataset.classes[int(label)] for label in labels] == list(KINDS)
     assert {(label.dtype, label.shape) for label in labels} == {(torch.int64, torch.Size([]))}
     cover = collection.to_torchgeo_dataset(["B04"], label_column="eo:cloud_cover")
-    found = [cover[query]["label"] for query in PreChippedGeoSampler(cover)]
+    found = [cover[query]["label"] for query in whole_records(cover)]
     assert [label.item() for label in found] == archive.table["eo:cloud_cover"].to_pylist()
     assert {label.dtype for label in found} == {torch.float32}
 
@@ -171,7 +168,7 @@ def test_every_type_of_samples_becomes_the_type_asked_for(
 ) -> None:
     collection, folder = typed
     dataset = collection.to_torchgeo_dataset([kind], dtype=dtype)
-    image = dataset[next(iter(PreChippedGeoSampler(dataset)))]["image"]
+    image = dataset[whole_records(dataset)[0]]["image"]
     assert image.dtype == dtype
     with rasterio.open(folder / f"{kind}.tif") as file:
         expected = torch.tensor(file.read().astype(np.float64)).to(dtype)
@@ -180,7 +177,7 @@ def test_every_type_of_samples_becomes_the_type_asked_for(
 
 def test_complex_samples_are_not_cut_in_half(typed: tuple[Collection, Path]) -> None:
     collection, folder = typed
-    query = next(iter(PreChippedGeoSampler(collection.to_torchgeo_dataset(["uint8"]))))
+    query = whole_records(collection.to_torchgeo_dataset(["uint8"]))[0]
     with pytest.raises(ReadError, match="complex64 or complex128"):
         collection.to_torchgeo_dataset(["complex64"])[query]
     whole = collection.to_torchgeo_dataset(["complex64"], dtype=torch.complex64)
@@ -200,7 +197,7 @@ def test_a_file_that_is_gone_stops_the_read_or_is_invalid(archive: Archive, tmp_
     made = rasteret_assets.build_from_table(path, "gone", enrich_cog=True, workspace_dir=tmp_path)
     (tmp_path / "gone.tif").unlink()
     strict = made.to_torchgeo_dataset()
-    queries = list(PreChippedGeoSampler(strict))
+    queries = whole_records(strict)
     assert strict[queries[0]]["image"].count_nonzero() > 0
     with pytest.raises(FetchError, match="scene-001"):
         strict[queries[1]]

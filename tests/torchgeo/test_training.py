@@ -7,9 +7,9 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 from torchgeo.datasets import stack_samples
-from torchgeo.samplers import GridGeoSampler, RandomGeoSampler
 
 from rasteret_assets import Collection
+from tests.torchgeo.chips import chips_in_a_grid, random_chips
 
 
 def scaled(sample: dict[str, Any]) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def loader(dataset: Any, length: int) -> DataLoader[dict[str, Any]]:  # noqa: AN
     return DataLoader(
         dataset,
         batch_size=16,
-        sampler=RandomGeoSampler(dataset, size=32, length=length),
+        sampler=random_chips(dataset, size=32, length=length),
         num_workers=2,
         collate_fn=stack_samples,
     )
@@ -50,7 +50,7 @@ def test_a_model_learns_the_class_of_each_pixel(collection: Collection) -> None:
     assert all(map(math.isfinite, losses))
     assert sum(losses[-5:]) / 5 < sum(losses[:5]) / 5 / 2
     right = valid = 0
-    for query in GridGeoSampler(dataset, size=64):
+    for query in chips_in_a_grid(dataset, size=64):
         sample = dataset[query]
         found = model(sample["image"][None])[0].argmax(0)
         right += int((found == sample["mask"])[sample["mask_valid"]].sum())

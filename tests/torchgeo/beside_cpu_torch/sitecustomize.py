@@ -7,6 +7,7 @@ nothing that TorchGeo's datasets, samplers and transforms do calls them.
 """
 
 from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 
@@ -15,7 +16,8 @@ _OPERATORS = ("nms", "qnms")
 _found = find_spec("torchvision")
 if _found is not None and _found.submodule_search_locations:
     try:
-        torch.ops.load_library(f"{_found.submodule_search_locations[0]}/_C.so")
+        for _library in Path(_found.submodule_search_locations[0]).glob("_C*.so"):
+            torch.ops.load_library(_library)
     except OSError:
         DECLARED = torch.library.Library("torchvision", "DEF")
         for _name in _OPERATORS:
