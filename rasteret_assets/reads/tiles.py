@@ -15,7 +15,7 @@ from rasteret_assets.tiff.decode_format import TileFormat
 
 Pixels = NDArray[Any]
 
-GAP_BYTES: Final = 64 << 10
+GAP_BYTES: Final = 128 << 10
 """Bytes between tiles that are fetched along rather than asked around."""
 REQUEST_BYTES: Final = 4 << 20
 """Bytes of one request, at most, unless one tile takes more."""

@@ -1,5 +1,6 @@
 """Some rows of large tiles, against GDAL's: decoding stops where they end."""
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 
 from rasteret_assets.errors import ProblemCode, TiffError
 from rasteret_assets.tiff.decode import decode_tile
-from rasteret_assets.tiff.decode_format import TileFormat
+from rasteret_assets.tiff.decode_codecs import unpack_stream
+from rasteret_assets.tiff.decode_format import DEFLATE, TileFormat
 from tests.tiff.stored_image import form_of, main_page
 
 pytestmark = [
@@ -67,3 +69,21 @@ def test_data_that_is_no_deflate_is_corrupt(tmp_path: Path) -> None:
     with pytest.raises(TiffError) as caught:
         decode_tile(b"\xff" * len(data), form, rows=range(SIDE // 2))
     assert caught.value.code is ProblemCode.CORRUPT
+
+
+def noise(size: int) -> bytes:
+    return np.random.default_rng(4).integers(0, 256, size, np.uint8).tobytes()
+
+
+@pytest.mark.parametrize("needed", [1, 63, 1000, 65_535, 70_001, 149_700, 149_999, 150_000])
+@pytest.mark.parametrize("level", [0, 1, 9], ids=["stored as it is", "fast", "small"])
+@pytest.mark.parametrize(
+    "plain",
+    [noise(150_000), bytes(150_000), noise(50) * 3000, (noise(7_500) + bytes(7_500)) * 10],
+    ids=["noise", "zeros", "repeats", "noise and zeros"],
+)
+def test_the_first_bytes_are_those_of_the_whole(plain: bytes, level: int, needed: int) -> None:
+    data = zlib.compress(plain, level)
+    unpacked = unpack_stream(data, DEFLATE, len(plain), needed).tobytes()
+    assert len(unpacked) >= needed
+    assert unpacked == plain[: len(unpacked)]
