@@ -1,6 +1,7 @@
 import json
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -105,7 +106,7 @@ def test_shapely_reads_interleaved_coordinates_where_they_lie(
     read: list[np.ndarray] = []
     build = shapely.from_ragged_array
 
-    def watched(kind: object, points: np.ndarray, *offsets: object) -> object:
+    def watched(kind: Any, points: np.ndarray, *offsets: Any) -> object:  # noqa: ANN401  # shapely's
         read.append(points)
         return build(kind, points, *offsets)
 
