@@ -4,6 +4,7 @@
 `production`, each a module here. A variable named after a field sets it in any of them
 (`RASTERET_ASSETS_CHUNK_HEADERS=4096`), and run config for one run:
 `--config-json '{"resources": {"enrichment": {"config": {"max_concurrent": 8}}}}'`.
+What nobody sets of `object_storage` is as the variables of AWS and Google say; keys always are.
 """
 
 import os

@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError, create_model
 
-from rasteret_assets.assets import EnrichmentResource, WorkspaceIOManager
+from rasteret_assets.assets import EnrichmentResource, ObjectStorageResource, WorkspaceIOManager
 
 PREFIX: Final = "RASTERET_ASSETS_"
+
+_Ours = EnrichmentResource | ObjectStorageResource | WorkspaceIOManager
 
 
 def overridden(given: Mapping[str, object]) -> dict[str, object]:
@@ -22,13 +24,10 @@ def overridden(given: Mapping[str, object]) -> dict[str, object]:
     ValueError
         If a variable's text is no value of its field.
     """
-    return {
-        key: _overridden(one) if isinstance(one, EnrichmentResource | WorkspaceIOManager) else one
-        for key, one in given.items()
-    }
+    return {key: _overridden(one) if isinstance(one, _Ours) else one for key, one in given.items()}
 
 
-def _overridden(resource: EnrichmentResource | WorkspaceIOManager) -> object:
+def _overridden(resource: _Ours) -> object:
     kind = type(resource)
     found: dict[str, Any] = {}
     for name, field in kind.model_fields.items():

@@ -6,7 +6,7 @@ the others as they are here.
 
 import dagster as dg
 
-from rasteret_assets.assets import EnrichmentResource, WorkspaceIOManager
+from rasteret_assets.assets import EnrichmentResource, ObjectStorageResource, WorkspaceIOManager
 
 
 class LocalEnrichment(EnrichmentResource):
@@ -19,5 +19,6 @@ class LocalEnrichment(EnrichmentResource):
 RESOURCES = {
     "workspace": WorkspaceIOManager(),  # RASTERET_WORKSPACE, else ~/rasteret_workspace
     "enrichment": LocalEnrichment(),
+    "object_storage": ObjectStorageResource(),  # as the variables of AWS and Google say
     "summaries": dg.FilesystemIOManager(),  # below DAGSTER_HOME
 }

@@ -6,7 +6,7 @@ error that names it.
 
 import dagster as dg
 
-from rasteret_assets.assets import EnrichmentResource, WorkspaceIOManager
+from rasteret_assets.assets import EnrichmentResource, ObjectStorageResource, WorkspaceIOManager
 
 
 class ProductionWorkspace(WorkspaceIOManager):
@@ -25,6 +25,7 @@ class ProductionEnrichment(EnrichmentResource):
 RESOURCES = {
     "workspace": ProductionWorkspace(),
     "enrichment": ProductionEnrichment(),
+    "object_storage": ObjectStorageResource(),  # AWS_ENDPOINT_URL, AWS_REGION and so on
     # Small; a folder or bucket that every step reaches, whatever machine it runs on.
     "summaries": dg.FilesystemIOManager(base_dir=dg.EnvVar("RASTERET_ASSETS_SUMMARIES")),
 }

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from rasteret_assets.assets import EnrichmentResource, WorkspaceIOManager
+from rasteret_assets.assets import EnrichmentResource, ObjectStorageResource, WorkspaceIOManager
 
 
 class TestWorkspace(WorkspaceIOManager):
@@ -26,5 +26,6 @@ class TestEnrichment(EnrichmentResource):
 RESOURCES = {
     "workspace": TestWorkspace(),
     "enrichment": TestEnrichment(),
+    "object_storage": ObjectStorageResource(),
     "summaries": dg.FilesystemIOManager(),
 }

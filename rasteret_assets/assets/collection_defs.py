@@ -20,8 +20,9 @@ from rasteret_assets.assets.zipped import collection_asset
 def build_collection_defs(declared: DeclaredCollection) -> dg.Definitions:
     """Return the Dagster assets, checks, jobs, sensors and schedules of a collection.
 
-    They need three resources: `workspace` (`WorkspaceIOManager`), `enrichment`
-    (`EnrichmentResource`) and `summaries`, any I/O manager that all steps of a run reach.
+    They need four resources: `workspace` (`WorkspaceIOManager`), `enrichment`
+    (`EnrichmentResource`), `object_storage` (`ObjectStorageResource`) and `summaries`, any I/O
+    manager that all steps of a run reach.
     """
     assets = table_assets(declared)
     sensors = [source_sensor(declared)]

@@ -31,7 +31,7 @@ class RecordTableCollection(dg.Component, dg.Model, dg.Resolvable):
     Gives the Dagster assets `{name}/raw_table`, `validated_table`, `remapped_table`,
     `band_headers` (partitioned by band) and `collection`, in one group; jobs to update it and
     to try failed headers again; a sensor that watches the source. The project's resources
-    must have `workspace`, `enrichment` and `summaries`.
+    must have `workspace`, `enrichment`, `object_storage` and `summaries`.
     """
 
     name: str = attribute(

@@ -17,6 +17,9 @@ from rasteret_assets.stages import remap, validate
 WORKSPACE: Final = "workspace"
 """Resource key of the I/O manager that keeps the stages."""
 
+OBJECT_STORAGE: Final = "object_storage"
+"""Resource key of what says how stores are reached: live in all that reads or writes."""
+
 SUMMARIES: Final = "summaries"
 """Resource key of the I/O manager that carries plans and summaries between steps."""
 

@@ -13,6 +13,7 @@ import dagster as dg
 from rasteret_assets.assets.declared import DeclaredCollection, DriftSampling
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.names import HEADERS, op_name, stage_key
+from rasteret_assets.assets.object_storage import ObjectStorageResource
 from rasteret_assets.assets.offending import offending
 from rasteret_assets.assets.resources import EnrichmentResource
 from rasteret_assets.contract.settings import FetchSettings
@@ -71,6 +72,7 @@ def _check(declared: DeclaredCollection, sampling: DriftSampling) -> dg.AssetChe
         context: dg.AssetCheckExecutionContext,
         workspace: dg.ResourceParam[WorkspaceIOManager],
         enrichment: EnrichmentResource,
+        object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> dg.AssetCheckResult:
         look = _look(declared, sampling, workspace, enrichment)
         observed = dg.AssetObservation(asset_key=key, metadata=look.counts())
@@ -195,6 +197,7 @@ def _schedule(declared: DeclaredCollection, cron: str) -> dg.ScheduleDefinition:
     )
     def sample_drift_now(
         workspace: dg.ResourceParam[WorkspaceIOManager],
+        object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> dg.RunRequest | dg.SkipReason:
         place = workspace.workspace()
         if not any(

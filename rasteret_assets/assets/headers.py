@@ -14,6 +14,7 @@ from rasteret_assets.assets.columns import header_columns
 from rasteret_assets.assets.declared import DeclaredCollection, band_partitions
 from rasteret_assets.assets.definition import (
     LOST_ONCE,
+    OBJECT_STORAGE,
     ONE_RUN,
     SUMMARIES,
     WORKSPACE,
@@ -31,6 +32,7 @@ from rasteret_assets.assets.names import (
     stage_key,
 )
 from rasteret_assets.assets.next_step import telling_next_step
+from rasteret_assets.assets.object_storage import ObjectStorageResource
 from rasteret_assets.assets.outputs import StagePlan
 from rasteret_assets.assets.resources import EnrichmentResource
 from rasteret_assets.contract.bands import HEADERS as HEADER_TABLE
@@ -76,7 +78,7 @@ def _plan_op(declared: DeclaredCollection) -> dg.OpDefinition:
         out=dg.DynamicOut(io_manager_key=SUMMARIES),
         # Of a graph's output Dagster wants the default I/O manager in the run's resources, but
         # brings it along only if an op asks for it. Nothing is stored by it.
-        required_resource_keys={"workspace", "enrichment", "io_manager"},
+        required_resource_keys={"workspace", "enrichment", OBJECT_STORAGE, "io_manager"},
         retry_policy=LOST_ONCE,
     )
     def plan_headers(
@@ -110,6 +112,7 @@ def _fetch_op(declared: DeclaredCollection) -> dg.OpDefinition:
         chunks: list[JsonObject],
         workspace: dg.ResourceParam[WorkspaceIOManager],
         enrichment: EnrichmentResource,
+        object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> JsonObject:
         began = time.monotonic()
         work = _enrichment(declared, workspace, enrichment, context)
@@ -133,6 +136,7 @@ def _assemble_op(declared: DeclaredCollection) -> dg.OpDefinition:
         done: list[JsonObject],
         workspace: dg.ResourceParam[WorkspaceIOManager],
         enrichment: EnrichmentResource,
+        object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> dict[str, StagePlan]:
         brought = [ChunkDone.from_json(one) for step in done for one in step["chunks"]]
         work = _enrichment(declared, workspace, enrichment, context)

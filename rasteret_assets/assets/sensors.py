@@ -9,6 +9,7 @@ from rasteret_assets.assets.declared import DeclaredCollection, known_bands
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.jobs import FETCH, UPDATE, range_tags
 from rasteret_assets.assets.names import HEADERS, RAW, REMAPPED, op_name, stage_key
+from rasteret_assets.assets.object_storage import ObjectStorageResource
 from rasteret_assets.assets.watching import (
     TAG,
     SourceChange,
@@ -38,7 +39,9 @@ def source_sensor(declared: DeclaredCollection) -> dg.SensorDefinition:
         "collection is declared otherwise; and again, later and later, where it failed.",
     )
     def source(
-        context: dg.SensorEvaluationContext, workspace: dg.ResourceParam[WorkspaceIOManager]
+        context: dg.SensorEvaluationContext,
+        workspace: dg.ResourceParam[WorkspaceIOManager],
+        object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> dg.SensorResult | dg.SkipReason:
         listing = SourceListing.of(list_sources(spec.sources), declared.sensor_quiet_s)
         seen = SourceCursor.of(context.cursor)
@@ -133,7 +136,9 @@ def retry_schedule(declared: DeclaredCollection, cron: str) -> dg.ScheduleDefini
         description="Ask again for headers that failed by throttling, time-outs and the like.",
     )
     def retry(
-        context: dg.ScheduleEvaluationContext, workspace: dg.ResourceParam[WorkspaceIOManager]
+        context: dg.ScheduleEvaluationContext,
+        workspace: dg.ResourceParam[WorkspaceIOManager],
+        object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> dg.RunRequest | dg.SkipReason:
         failed = {
             band: count

@@ -6,10 +6,11 @@ import dagster as dg
 
 from rasteret_assets.assets.columns import raw_columns, remapped_columns, validated_columns
 from rasteret_assets.assets.declared import DeclaredCollection, register_bands
-from rasteret_assets.assets.definition import LOST_ONCE, WORKSPACE, table_asset
+from rasteret_assets.assets.definition import LOST_ONCE, OBJECT_STORAGE, WORKSPACE, table_asset
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.names import RAW, REMAPPED, VALIDATED, op_name
 from rasteret_assets.assets.next_step import telling_next_step
+from rasteret_assets.assets.object_storage import ObjectStorageResource
 from rasteret_assets.assets.outputs import StagePlan, newest
 from rasteret_assets.assets.watching import settled_before
 from rasteret_assets.contract.spec import CollectionSpec
@@ -38,7 +39,9 @@ def _raw_table(declared: DeclaredCollection) -> dg.AssetsDefinition:
         retry_policy=LOST_ONCE,
     )
     def raw_table(
-        context: dg.OpExecutionContext, workspace: dg.ResourceParam[WorkspaceIOManager]
+        context: dg.OpExecutionContext,
+        workspace: dg.ResourceParam[WorkspaceIOManager],
+        object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> StagePlan:
         settings = workspace.build_settings()
         with telling_next_step(spec.name, RAW):
@@ -59,6 +62,7 @@ def _validated_table(declared: DeclaredCollection) -> dg.AssetsDefinition:
     @dg.op(
         name=op_name(spec.name, VALIDATED),
         out=dg.Out(io_manager_key=WORKSPACE),
+        required_resource_keys={OBJECT_STORAGE},
         retry_policy=LOST_ONCE,
     )
     def validated_table(raw_table: StageTable) -> StagePlan:
@@ -85,6 +89,7 @@ def _remapped_table(declared: DeclaredCollection) -> dg.AssetsDefinition:
         context: dg.OpExecutionContext,
         validated_table: StageTable,
         workspace: dg.ResourceParam[WorkspaceIOManager],
+        object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> StagePlan:
         settings = workspace.build_settings()
 

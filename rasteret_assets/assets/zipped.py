@@ -10,6 +10,7 @@ from rasteret_assets.assets.definition import LOST_ONCE, WORKSPACE, table_asset
 from rasteret_assets.assets.enrichment import look_settings
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.names import COLLECTION, HEADERS, REMAPPED, op_name
+from rasteret_assets.assets.object_storage import ObjectStorageResource
 from rasteret_assets.assets.outputs import CollectionPlan
 from rasteret_assets.assets.resources import EnrichmentResource
 from rasteret_assets.contract.spec import digest
@@ -39,6 +40,7 @@ def _of_records(declared: DeclaredCollection) -> dg.OpDefinition:
         remapped_table: StageTable,
         workspace: dg.ResourceParam[WorkspaceIOManager],
         enrichment: EnrichmentResource,
+        object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> CollectionPlan:
         return _plan(declared, remapped_table, workspace, enrichment, bands=())
 
@@ -58,6 +60,7 @@ def _of_records_and_headers(declared: DeclaredCollection) -> dg.OpDefinition:
         band_headers: dict[str, StageTable],
         workspace: dg.ResourceParam[WorkspaceIOManager],
         enrichment: EnrichmentResource,
+        object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> CollectionPlan:
         context.log.info("bands with headers: %s", ", ".join(band_headers) or "none")
         bands = workspace.workspace().bands(declared.name)

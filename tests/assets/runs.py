@@ -9,6 +9,7 @@ import dagster as dg
 from rasteret_assets.assets import (
     DeclaredCollection,
     EnrichmentResource,
+    ObjectStorageResource,
     WorkspaceIOManager,
     build_collection_defs,
 )
@@ -25,18 +26,27 @@ class Deployment:
     root: str
     instance: dg.DagsterInstance
     enrichment: EnrichmentResource
+    object_storage: ObjectStorageResource = field(default_factory=ObjectStorageResource)
     summaries: dg.FilesystemIOManager = field(default_factory=dg.FilesystemIOManager)
 
     @property
     def definitions(self) -> dg.Definitions:
         """All that Dagster knows."""
         resources = {
-            "workspace": WorkspaceIOManager(root=self.root),
+            **self.evaluated_with,
             "enrichment": self.enrichment,
             "summaries": self.summaries,
         }
         given = dg.Definitions(resources=resources, executor=dg.in_process_executor)
         return dg.Definitions.merge(build_collection_defs(self.declared), given)
+
+    @property
+    def evaluated_with(self) -> dict[str, object]:
+        """The resources that sensors and schedules have."""
+        return {
+            "workspace": WorkspaceIOManager(root=self.root),
+            "object_storage": self.object_storage,
+        }
 
     @property
     def workspace(self) -> Workspace:

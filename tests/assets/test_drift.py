@@ -8,7 +8,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from rasteret_assets.api import build_from_table, load
-from rasteret_assets.assets import WorkspaceIOManager
 from rasteret_assets.assets.declared import CollectionLimits, DriftSampling
 from tests.assets.conftest import BANDS, Archive, collection_yaml
 from tests.assets.projects import project_of
@@ -259,7 +258,7 @@ def test_the_schedule_waits_for_the_first_headers(scheduled: Deployment) -> None
         with dg.build_schedule_context(
             scheduled.instance,
             repository_def=definitions.get_repository_def(),
-            resources={"workspace": WorkspaceIOManager(root=scheduled.root)},
+            resources=scheduled.evaluated_with,
         ) as context:
             return schedule.evaluate_tick(context)
 

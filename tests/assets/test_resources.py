@@ -1,3 +1,4 @@
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -5,7 +6,7 @@ import dagster as dg
 import pytest
 
 import resources
-from rasteret_assets.assets import EnrichmentResource, WorkspaceIOManager
+from rasteret_assets.assets import EnrichmentResource, ObjectStorageResource, WorkspaceIOManager
 from rasteret_assets.contract.settings import BuildSettings, FetchSettings, Retry
 from resources import executors, local, production, test
 from resources.environment import overridden
@@ -84,6 +85,39 @@ def test_a_variable_sets_any_field_of_any_deployment_and_run_config_goes_before_
     assert (fetch.max_concurrent, fetch.max_per_host) == (40, 3)
     assert (fetch.request_timeout_s, fetch.requester_pays) == (2.5, True)
     assert workspace.batch_rows == 9
+
+
+@pytest.mark.parametrize("name", ["local", "test", "production"])
+def test_object_storage_is_as_run_config_then_a_variable_then_the_environment_says(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://environment.example")
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    monkeypatch.setenv("AWS_NO_SIGN_REQUEST", "YES")
+    monkeypatch.setenv("AWS_REQUEST_PAYER", "requester")
+    monkeypatch.setenv("RASTERET_ASSETS_S3_REGION", "eu-central-1")
+    monkeypatch.setenv("RASTERET_ASSETS_S3_UNSIGNED", "false")
+    monkeypatch.setenv("RASTERET_ASSETS_S3_ENDPOINT", "https://variable.example")
+    given = overridden(resources.SETS[name])["object_storage"]
+    told: list[dict[str, str]] = []
+
+    @dg.op
+    def ask(object_storage: ObjectStorageResource) -> None:
+        assert isinstance(object_storage, ObjectStorageResource)
+        told.append(dict(os.environ))
+
+    @dg.job(resource_defs={"object_storage": given})
+    def job() -> None:
+        ask()
+
+    config = {"s3_endpoint": "https://run.example"}
+    job.execute_in_process(run_config={"resources": {"object_storage": {"config": config}}})
+
+    assert told[0]["AWS_ENDPOINT_URL_S3"] == "https://run.example"
+    assert told[0]["AWS_REGION"] == "eu-central-1"
+    assert "AWS_NO_SIGN_REQUEST" not in told[0]
+    assert told[0]["AWS_REQUEST_PAYER"] == "requester"
+    assert os.environ["AWS_ENDPOINT_URL_S3"] == "https://environment.example"
 
 
 def test_a_variable_that_is_no_value_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 import pytest
 
 from rasteret_assets.api import load
-from rasteret_assets.assets import WorkspaceIOManager
 from rasteret_assets.assets.asking import ASKED, asked_again_at, asked_by
 from rasteret_assets.assets.watching import SourceCursor
 from rasteret_assets.errors import SourceError
@@ -48,7 +47,7 @@ def look(deployment: Deployment, cursor: str | None, sensor: str = "demo__source
         deployment.instance,
         cursor=cursor,
         repository_def=definitions.get_repository_def(),
-        resources={"workspace": WorkspaceIOManager(root=deployment.root)},
+        resources=deployment.evaluated_with,
     ) as context:
         told = definitions.resolve_sensor_def(sensor).evaluate_tick(context)
     return Tick(
@@ -62,7 +61,7 @@ def look_at_schedule(deployment: Deployment) -> Tick:
     with dg.build_schedule_context(
         deployment.instance,
         repository_def=definitions.get_repository_def(),
-        resources={"workspace": WorkspaceIOManager(root=deployment.root)},
+        resources=deployment.evaluated_with,
     ) as context:
         told = definitions.resolve_schedule_def("demo__retry").evaluate_tick(context)
     return Tick(requests=tuple(told.run_requests or ()), skipped=told.skip_message)

@@ -12,6 +12,7 @@ from rasteret_assets.assets.enrichment import look_settings
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.looks import FAILURES, look
 from rasteret_assets.assets.names import COLLECTION, op_name, stage_key
+from rasteret_assets.assets.object_storage import ObjectStorageResource
 from rasteret_assets.assets.offending import offending
 from rasteret_assets.assets.resources import EnrichmentResource
 from rasteret_assets.assets.unchanged import answered, state_of
@@ -47,6 +48,7 @@ def finished_checks(declared: DeclaredCollection) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext,
         workspace: dg.ResourceParam[WorkspaceIOManager],
         enrichment: EnrichmentResource,
+        object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> Iterator[dg.AssetCheckResult]:
         place = workspace.workspace()
         inputs = open_inputs(declared.spec, place)

@@ -11,6 +11,7 @@ from rasteret_assets.assets.declared import DeclaredCollection
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.metadata import coverage_of
 from rasteret_assets.assets.names import HEADERS, band_of, op_name
+from rasteret_assets.assets.object_storage import ObjectStorageResource
 from rasteret_assets.assets.offending import offending
 from rasteret_assets.assets.problems import header_examples
 from rasteret_assets.pipeline.agreement import AGREEMENT_STAGE, agreement_update
@@ -46,6 +47,7 @@ def header_checks(declared: DeclaredCollection) -> dg.AssetChecksDefinition:
     def check_headers(
         context: dg.AssetCheckExecutionContext,
         workspace: dg.ResourceParam[WorkspaceIOManager],
+        object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> Iterator[dg.AssetCheckResult]:
         place = workspace.workspace()
         bands = place.bands(declared.name)

@@ -12,6 +12,7 @@ from rasteret_assets.assets.checks.results import found, severity_of, spec_of
 from rasteret_assets.assets.declared import DeclaredCollection
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.names import REMAPPED, op_name, stage_key
+from rasteret_assets.assets.object_storage import ObjectStorageResource
 from rasteret_assets.assets.offending import Row, offending
 from rasteret_assets.assets.unchanged import answered, state_of
 from rasteret_assets.contract.records import (
@@ -57,6 +58,7 @@ def record_checks(declared: DeclaredCollection) -> dg.AssetChecksDefinition:
     def check_records(
         context: dg.AssetCheckExecutionContext,
         workspace: dg.ResourceParam[WorkspaceIOManager],
+        object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> Iterator[dg.AssetCheckResult]:
         place = workspace.workspace()
         remapped = place.stage(declared.name, REMAPPED).open()

@@ -11,6 +11,7 @@ from rasteret_assets.assets.checks.results import next_step, severity_of, spec_o
 from rasteret_assets.assets.declared import DeclaredCollection
 from rasteret_assets.assets.io_manager import WorkspaceIOManager
 from rasteret_assets.assets.names import VALIDATED, op_name
+from rasteret_assets.assets.object_storage import ObjectStorageResource
 from rasteret_assets.assets.offending import offending
 from rasteret_assets.assets.problems import problem_metadata, stage_examples, stage_problems
 from rasteret_assets.contract.rows import ROW, ROW_FAULTS
@@ -35,6 +36,7 @@ def row_checks(declared: DeclaredCollection) -> dg.AssetChecksDefinition:
     )
     def check_rows(
         workspace: dg.ResourceParam[WorkspaceIOManager],
+        object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> Iterator[dg.AssetCheckResult]:
         manifest = workspace.workspace().stage(declared.name, VALIDATED).open().manifest
         problems = stage_problems(manifest.fragments)
