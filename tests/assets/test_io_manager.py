@@ -121,7 +121,7 @@ def test_replaced_states_go_after_their_grace(deployment: Deployment, archive: A
     assert deployment.run(bands=["B04"], config=config).success
 
     assert [len(list(folder.glob("_manifest-*"))) for folder in folders] == [1, 1, 1, 1]
-    assert [len(list(folder.glob("*.parquet"))) for folder in folders] == [1, 1, 1, 2]
+    assert [len(list(folder.glob("*.parquet"))) for folder in folders] == [1, 1, 1, 3]
 
 
 def test_stages_are_kept_under_any_fsspec_url(deployment: Deployment) -> None:

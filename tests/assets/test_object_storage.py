@@ -1,12 +1,9 @@
 """Object storage by run config, against what the environment says."""
 
 import json
-import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from threading import Barrier, Event
 from typing import Any, Final
 
 import dagster as dg
@@ -17,8 +14,8 @@ import pytest
 from rasteret_assets.api import load
 from rasteret_assets.assets import EnrichmentResource, ObjectStorageResource
 from rasteret_assets.assets.declared import DriftSampling
-from rasteret_assets.errors import ConfigError
 from tests.assets.conftest import collection_yaml
+from tests.assets.elsewhere import ELSEWHERE, go_elsewhere, of_stores
 from tests.assets.projects import Project, project_of
 from tests.assets.runs import Deployment, declared, errors_of
 from tests.rig.http_server import RangeServer
@@ -27,28 +24,12 @@ from tests.rig.stores import Store, gcs_store, s3_store
 
 SIDES: Final = (64, 96, 128)
 """Pixels across the file of each scene, so that no header can be mistaken for another."""
-NOBODY: Final = "http://127.0.0.1:1"
-"""Where nothing listens: a request that follows the environment fails."""
-ELSEWHERE: Final = {
-    "AWS_ENDPOINT_URL": NOBODY,
-    "AWS_ENDPOINT_URL_S3": NOBODY,
-    "AWS_ACCESS_KEY_ID": "AKID",
-    "AWS_SECRET_ACCESS_KEY": "secret",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "STORAGE_EMULATOR_HOST": NOBODY,
-}
-_OF_STORES: Final = ("AWS_", "GS_", "GOOGLE_", "STORAGE_")
 
 
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment with keys that leads to no store."""
-    for name in [name for name in os.environ if name.startswith(_OF_STORES)]:
-        monkeypatch.delenv(name)
-    for name, value in ELSEWHERE.items():
-        monkeypatch.setenv(name, value)
+    go_elsewhere(monkeypatch)
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +66,6 @@ def filled(store: Store, bucket: str) -> str:
     return made
 
 
-def of_stores() -> dict[str, str]:
-    """What the environment says of stores now."""
-    return {name: value for name, value in os.environ.items() if name.startswith(_OF_STORES)}
-
-
 def storage_config(**fields: object) -> dict[str, Any]:
     """Run config that sets fields of the resource."""
     return {"resources": {"object_storage": {"config": fields}}}
@@ -124,19 +100,19 @@ def deployment_of(bucket: str, root: str, instance: dg.DagsterInstance) -> Deplo
 # --- runs --------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def project(tmp_path: Path) -> Project:
-    """A project whose table is in the bucket `archive`."""
-    source = "s3://archive/scenes/items.parquet"
+def project_over(bucket: str, folder: Path, variables: Mapping[str, str]) -> Project:
+    """Return a project whose table is in `bucket`."""
+    source = f"{bucket}/scenes/items.parquet"
     yaml = collection_yaml("demo", source, bands=["B04"], sensor_quiet_s=0, drift={"files": 9})
-    return project_of(tmp_path, {"demo": yaml}, ELSEWHERE)
+    return project_of(folder, {"demo": yaml}, variables)
 
 
 @pytest.mark.slow
 def test_steps_in_processes_of_their_own_find_the_store_that_run_config_names(
-    s3: Store, project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    s3: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = filled(s3, "archive")
+    project = project_over(bucket, tmp_path, ELSEWHERE)
     start = {"forkserver": {"preload_modules": ["rasteret_assets.assets"]}}
     multiprocess = {"multiprocess": {"max_concurrent": 2, "start_method": start}}
     storage = {"s3_endpoint": s3.endpoint, "s3_region": "us-east-1"}
@@ -331,14 +307,12 @@ def _skipped(deployment: Deployment, name: str) -> str | None:
 
 @pytest.mark.slow
 def test_a_code_server_s_sensor_asks_the_store_that_the_deployment_names(
-    s3: Store, project: Project
+    s3: Store, tmp_path: Path
 ) -> None:
-    filled(s3, "archive")
     named = {**ELSEWHERE, "RASTERET_ASSETS_S3_ENDPOINT": s3.endpoint}
+    project = project_over(filled(s3, "looked-at"), tmp_path, named)
 
-    found = replace(project, variables=named).run(
-        "dagster", "sensor", "preview", "-f", "definitions.py", "demo__source"
-    )
+    found = project.run("dagster", "sensor", "preview", "-f", "definitions.py", "demo__source")
 
     assert found.returncode == 0, found.stdout + found.stderr
     assert "run requests for 1 run(s)" in found.stdout, found.stdout[-3000:]
@@ -362,108 +336,6 @@ def test_all_that_reads_or_writes_has_the_resource(
             if "workspace" in keys and "object_storage" not in keys:
                 lacking.add(name)
         assert lacking == set()
-
-
-# --- the environment ---------------------------------------------------------------------
-
-
-def test_what_is_not_set_is_left_to_the_environment() -> None:
-    assert ObjectStorageResource().variables() == {}
-
-
-def test_every_field_has_its_variables_and_an_empty_text_removes_them() -> None:
-    every = ObjectStorageResource(
-        s3_endpoint="https://store.example",
-        s3_region="eu-central-1",
-        s3_profile="readers",
-        s3_unsigned=True,
-        s3_requester_pays=True,
-        gs_endpoint="https://google.example",
-        gs_unsigned=True,
-        gs_credentials_file="/account.json",
-    )
-    assert {name: value for name, value in every.variables().items() if value} == {
-        "AWS_ENDPOINT_URL_S3": "https://store.example",
-        "AWS_REGION": "eu-central-1",
-        "AWS_DEFAULT_REGION": "eu-central-1",
-        "AWS_PROFILE": "readers",
-        "AWS_DEFAULT_PROFILE": "readers",
-        "AWS_NO_SIGN_REQUEST": "YES",
-        "AWS_REQUEST_PAYER": "requester",
-        "STORAGE_EMULATOR_HOST": "https://google.example",
-        "GS_NO_SIGN_REQUEST": "YES",
-        "GOOGLE_APPLICATION_CREDENTIALS": "/account.json",
-    }
-    none = ObjectStorageResource(s3_endpoint="", s3_requester_pays=False, gs_unsigned=False)
-    assert none.variables() == dict.fromkeys(
-        ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_REQUEST_PAYER", "GS_NO_SIGN_REQUEST"]
-    )
-
-
-def test_those_who_say_the_same_at_once_leave_the_environment_as_it_was() -> None:
-    before = of_stores()
-    resource = ObjectStorageResource(
-        s3_endpoint="https://store.example", s3_profile="readers", s3_unsigned=False
-    )
-    together = Barrier(8)
-
-    def use(number: int) -> set[tuple[str | None, ...]]:
-        seen = set()
-        with dg.build_resources({"object_storage": resource}):
-            together.wait(10)
-            for _ in range(200):
-                seen.add(_said())
-            if number % 2:
-                together_half.wait(10)
-            else:
-                half_left.wait(10)
-                seen.add(_said())
-        if number % 2:
-            half_left.set()
-        return seen
-
-    together_half, half_left = Barrier(4), Event()
-    with ThreadPoolExecutor(8) as pool:
-        seen = set().union(*pool.map(use, range(8)))
-
-    assert seen == {("https://store.example", "readers", None)}
-    assert of_stores() == before
-
-
-def _said() -> tuple[str | None, ...]:
-    return tuple(map(os.environ.get, ("AWS_ENDPOINT_URL_S3", "AWS_PROFILE", "AWS_ACCESS_KEY_ID")))
-
-
-def test_who_comes_and_goes_in_many_threads_leaves_the_environment_as_it_was() -> None:
-    before = of_stores()
-    resource = ObjectStorageResource(s3_endpoint="https://store.example")
-    context = dg.build_init_resource_context()
-
-    def use(_: int) -> str | None:
-        with resource.yield_for_execution(context):
-            return os.environ.get("AWS_ENDPOINT_URL_S3")
-
-    with ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(use, range(400))) == {"https://store.example"}
-    assert of_stores() == before
-
-
-def test_runs_of_one_process_that_contradict_each_other_are_refused() -> None:
-    before = of_stores()
-    one = ObjectStorageResource(s3_endpoint="https://one.example")
-    for other in (ObjectStorageResource(s3_endpoint="https://other.example"), None):
-        with dg.build_resources({"object_storage": one}):
-            with (
-                pytest.raises(dg.DagsterResourceFunctionError) as refused,
-                dg.build_resources({"object_storage": other or ObjectStorageResource()}),
-            ):
-                pass
-            assert isinstance(refused.value.__cause__, ConfigError)
-            assert "(AWS_ENDPOINT_URL_S3)" in str(refused.value.__cause__)
-            assert os.environ["AWS_ENDPOINT_URL_S3"] == "https://one.example"
-    with dg.build_resources({"object_storage": ObjectStorageResource(s3_region="other")}):
-        assert os.environ["AWS_REGION"] == "other"
-    assert of_stores() == before
 
 
 def test_a_failed_run_leaves_the_environment_as_it_was(
