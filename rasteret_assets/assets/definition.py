@@ -9,7 +9,7 @@ import dagster as dg
 
 from rasteret_assets.assets.declared import DeclaredCollection
 from rasteret_assets.assets.names import COLLECTION, HEADERS, RAW, REMAPPED, VALIDATED, stage_key
-from rasteret_assets.pipeline.headers import fetch_chunk
+from rasteret_assets.pipeline.headers import fetch_piece
 from rasteret_assets.pipeline.tables import raw_update
 from rasteret_assets.pipeline.zipping import collection_update
 from rasteret_assets.stages import remap, validate
@@ -33,7 +33,7 @@ _CODE: Final[Mapping[str, Callable[..., object]]] = {
     RAW: raw_update,
     VALIDATED: validate,
     REMAPPED: remap,
-    HEADERS: fetch_chunk,
+    HEADERS: fetch_piece,
     COLLECTION: collection_update,
 }
 """Where each stage's own work is."""

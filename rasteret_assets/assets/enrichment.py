@@ -10,8 +10,10 @@ from rasteret_assets.assets.progress import ProgressLog
 from rasteret_assets.assets.resources import EnrichmentResource
 from rasteret_assets.contract.settings import BuildSettings, FetchSettings
 from rasteret_assets.contract.spec import CollectionSpec
-from rasteret_assets.pipeline.chunks import Chunk, ChunkDone, HeaderPlan, header_updates
+from rasteret_assets.pipeline.assembling import header_updates
 from rasteret_assets.pipeline.enrich import bands_of, enrich, grouped, header_plan
+from rasteret_assets.pipeline.pieces import Piece, PieceDone
+from rasteret_assets.pipeline.planning import HeaderPlan
 from rasteret_assets.storage import Manifest, StageUpdate, Workspace
 
 _STEPS = 100
@@ -34,7 +36,7 @@ class Assembled:
     """By band."""
     updates: dict[str, StageUpdate]
     """What they come to as things are now, by band."""
-    done: tuple[ChunkDone, ...]
+    done: tuple[PieceDone, ...]
     """What was fetched for them."""
 
 
@@ -73,22 +75,22 @@ class Enrichment:
             bands_of(replace(self.spec, bands=new), plan.remapped)
         return plan
 
-    def steps(self, plan: HeaderPlan) -> list[list[Chunk]]:
-        """Return the chunks of `plan` in groups, a step each; each chunk is written by itself."""
+    def steps(self, plan: HeaderPlan) -> list[list[Piece]]:
+        """Return the pieces of `plan` in groups, a step each; each piece is written by itself."""
         size = max(self._settings.chunk_headers, plan.total // _STEPS)
-        return grouped(plan.chunks, replace(self._settings, chunk_headers=size))
+        return grouped(plan.pieces, replace(self._settings, chunk_headers=size))
 
-    def fetch(self, chunks: Sequence[Chunk]) -> list[ChunkDone]:
-        """Bring the headers of `chunks` to the workspace."""
+    def fetch(self, pieces: Sequence[Piece]) -> list[PieceDone]:
+        """Bring the headers of `pieces` to the workspace."""
         log = ProgressLog(self.log)
         fetch = self.limits.fetch_settings(self.resource.fetch_settings())
         done = enrich(
-            self.spec, self.workspace, chunks, fetch=fetch, settings=self._settings, report=log
+            self.spec, self.workspace, pieces, fetch=fetch, settings=self._settings, report=log
         )
         log.finished(done)
         return done
 
-    def assemble(self, bands: Sequence[str], done: Sequence[ChunkDone]) -> Assembled:
+    def assemble(self, bands: Sequence[str], done: Sequence[PieceDone]) -> Assembled:
         """Return what each band's headers become.
 
         Where another run has changed the records or the headers since `done` was planned, what
@@ -96,15 +98,15 @@ class Enrichment:
         """
         plan = self.plan(bands)
         brought = {_files_of(one): one for one in done}
-        left = [chunk for chunk in plan.chunks if _files(chunk) not in brought]
-        usable = [brought[_files(chunk)] for chunk in plan.chunks if _files(chunk) in brought]
+        left = [piece for piece in plan.pieces if _files(piece) not in brought]
+        usable = [brought[_files(piece)] for piece in plan.pieces if _files(piece) in brought]
         fetched = self.fetch(left)
         updates = header_updates(self.spec, plan, [*usable, *fetched])
         known = (*done, *fetched)
         plans = {band: self._plan_of(band, update, known) for band, update in updates.items()}
         return Assembled(plans=plans, updates=updates, done=known)
 
-    def _plan_of(self, band: str, update: StageUpdate, done: Sequence[ChunkDone]) -> StagePlan:
+    def _plan_of(self, band: str, update: StageUpdate, done: Sequence[PieceDone]) -> StagePlan:
         def plan(base: Manifest | None) -> StageUpdate:
             generation = 0 if base is None else base.generation
             if generation == update.base_generation:
@@ -114,9 +116,9 @@ class Enrichment:
         return StagePlan(plan=plan)
 
 
-def _files(chunk: Chunk) -> frozenset[tuple[str, str]]:
-    return frozenset(chunk.files.items())
+def _files(piece: Piece) -> frozenset[tuple[str, str]]:
+    return frozenset(piece.files.items())
 
 
-def _files_of(done: ChunkDone) -> frozenset[tuple[str, str]]:
+def _files_of(done: PieceDone) -> frozenset[tuple[str, str]]:
     return frozenset((band, found.file) for band, found in done.ranges.items())

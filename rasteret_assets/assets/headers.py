@@ -1,7 +1,7 @@
 """`band_headers` as a graph of ops: plan, chunks of work that run where there is room, assemble.
 
 What passes between the ops is small: which rows to fetch, and what came of it. Headers go to
-the workspace chunk by chunk; `assemble` commits them, band by band.
+the workspace piece by piece; `assemble` commits them, band by band.
 """
 
 import time
@@ -36,16 +36,16 @@ from rasteret_assets.assets.object_storage import ObjectStorageResource
 from rasteret_assets.assets.outputs import StagePlan
 from rasteret_assets.assets.resources import EnrichmentResource
 from rasteret_assets.contract.bands import HEADERS as HEADER_TABLE
-from rasteret_assets.pipeline.chunks import Chunk, ChunkDone, header_fingerprint
+from rasteret_assets.pipeline.pieces import Piece, PieceDone, header_fingerprint
 
 JsonObject = dict[str, Any]
-"""What `Chunk.to_json` and `ChunkDone.to_json` give."""
+"""What `Piece.to_json` and `PieceDone.to_json` give."""
 
 
 _RETRIES: Final = dg.RetryPolicy(
     max_retries=3, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
 )
-"""Of a step whose worker was lost, or whose workspace did not answer: it finds its chunks that
+"""Of a step whose worker was lost, or whose workspace did not answer: it finds its pieces that
 were written, and fetches the rest."""
 
 
@@ -92,8 +92,8 @@ def _plan_op(declared: DeclaredCollection) -> dg.OpDefinition:
         steps = work.steps(plan)
         told = "%s: %d headers to bring, in %d steps"
         context.log.info(told, ", ".join(bands), plan.total, len(steps))
-        for number, chunks in enumerate(steps):
-            value = [chunk.to_json() for chunk in chunks]
+        for number, pieces in enumerate(steps):
+            value = [piece.to_json() for piece in pieces]
             yield dg.DynamicOutput(value, mapping_key=f"{number:05}")
 
     return plan_headers
@@ -102,14 +102,14 @@ def _plan_op(declared: DeclaredCollection) -> dg.OpDefinition:
 def _fetch_op(declared: DeclaredCollection) -> dg.OpDefinition:
     @dg.op(
         name=op_name(declared.name, "fetch_headers"),
-        description="Fetch the headers of some chunks, and write them down chunk by chunk.",
+        description="Fetch the headers of some pieces, and write them down piece by piece.",
         out=dg.Out(io_manager_key=SUMMARIES),
         pool=declared.pool,
         retry_policy=_RETRIES,
     )
     def fetch_headers(
         context: dg.OpExecutionContext,
-        chunks: list[JsonObject],
+        pieces: list[JsonObject],
         workspace: dg.ResourceParam[WorkspaceIOManager],
         enrichment: EnrichmentResource,
         object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
@@ -117,8 +117,8 @@ def _fetch_op(declared: DeclaredCollection) -> dg.OpDefinition:
         began = time.monotonic()
         work = _enrichment(declared, workspace, enrichment, context)
         with telling_next_step(declared.name, HEADERS):
-            done = work.fetch([Chunk.from_json(chunk) for chunk in chunks])
-        return {"chunks": [one.to_json() for one in done], "seconds": time.monotonic() - began}
+            done = work.fetch([Piece.from_json(piece) for piece in pieces])
+        return {"pieces": [one.to_json() for one in done], "seconds": time.monotonic() - began}
 
     return fetch_headers
 
@@ -138,7 +138,7 @@ def _assemble_op(declared: DeclaredCollection) -> dg.OpDefinition:
         enrichment: EnrichmentResource,
         object_storage: ObjectStorageResource,  # noqa: ARG001  # live meanwhile
     ) -> dict[str, StagePlan]:
-        brought = [ChunkDone.from_json(one) for step in done for one in step["chunks"]]
+        brought = [PieceDone.from_json(one) for step in done for one in step["pieces"]]
         work = _enrichment(declared, workspace, enrichment, context)
         with telling_next_step(declared.name, HEADERS):
             made = work.assemble([band_of(key) for key in context.partition_keys], brought)

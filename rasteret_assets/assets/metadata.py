@@ -18,7 +18,7 @@ from rasteret_assets.assets.problems import (
 )
 from rasteret_assets.assets.sample import sample
 from rasteret_assets.errors import ProblemCode
-from rasteret_assets.pipeline.chunks import ChunkDone
+from rasteret_assets.pipeline.pieces import PieceDone
 from rasteret_assets.pipeline.tables import SOURCE_ROWS_FACT
 from rasteret_assets.storage import CollectionManifest, CollectionStore, Fragment, StageTable
 
@@ -55,7 +55,7 @@ def stage_metadata(table: StageTable, rows_in: int | None, seconds: float) -> Me
 
 
 def band_metadata(
-    band: str, fragments: Sequence[Fragment], done: Sequence[ChunkDone], seconds: float
+    band: str, fragments: Sequence[Fragment], done: Sequence[PieceDone], seconds: float
 ) -> Metadata:
     """Return what the commit of one band's headers says of itself.
 
@@ -64,7 +64,7 @@ def band_metadata(
     fragments
         The band's headers as they will be committed.
     done
-        What the run's chunks brought, for all its bands together.
+        What the run's pieces brought, for all its bands together.
     seconds
         How long they took, one after the other.
     """
@@ -72,7 +72,7 @@ def band_metadata(
     problems = header_problems(fragments)
     headers = rows - problems.total()
     share = coverage_of(fragments)
-    fetched = sum(one.stop - one.start for chunk in done for one in chunk.ranges.values())
+    fetched = sum(one.stop - one.start for piece in done for one in piece.ranges.values())
     return {
         "dagster/partition_row_count": rows,
         "headers": headers,
@@ -80,8 +80,8 @@ def band_metadata(
         "at_a_glance": dg.MetadataValue.md(f"`{bar(share)}` {headers:,} of {rows:,} records"),
         **problem_metadata(problems, header_examples(band, fragments)),
         "files": sum(len(fragment.files) for fragment in fragments),
-        "requests": sum(chunk.requests for chunk in done),
-        "bytes_fetched": sum(chunk.bytes_fetched for chunk in done),
+        "requests": sum(piece.requests for piece in done),
+        "bytes_fetched": sum(piece.bytes_fetched for piece in done),
         "seconds": round(seconds, 3),
         "headers_per_second": round(fetched / seconds, 1) if seconds else 0.0,
     }

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from rasteret_assets.assets.offending import offending
-from rasteret_assets.pipeline.chunks import ranges_of
+from rasteret_assets.pipeline.pieces import ranges_of
 from rasteret_assets.storage import Fragment
 
 Example = dict[str, Any]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from logging import Logger
 
 from rasteret_assets.contract.tables import Progress
-from rasteret_assets.pipeline.chunks import ChunkDone
+from rasteret_assets.pipeline.pieces import PieceDone
 
 EVERY_S = 10.0
 """Seconds between two lines."""
@@ -32,19 +32,19 @@ class ProgressLog:
         self._said = now
         self.logger.info(line(progress, now - self._began))
 
-    def finished(self, done: Sequence[ChunkDone]) -> None:
-        """Write the last line: what the chunks brought."""
+    def finished(self, done: Sequence[PieceDone]) -> None:
+        """Write the last line: what the pieces brought."""
         if not done:
             return
-        total = sum(one.stop - one.start for chunk in done for one in chunk.ranges.values())
+        total = sum(one.stop - one.start for piece in done for one in piece.ranges.values())
         progress = Progress(
             done=total,
             total=total,
             problems=sum(
-                sum(one.problems.values()) for chunk in done for one in chunk.ranges.values()
+                sum(one.problems.values()) for piece in done for one in piece.ranges.values()
             ),
-            requests=sum(chunk.requests for chunk in done),
-            bytes_fetched=sum(chunk.bytes_fetched for chunk in done),
+            requests=sum(piece.requests for piece in done),
+            bytes_fetched=sum(piece.bytes_fetched for piece in done),
         )
         self.logger.info(line(progress, time.monotonic() - self._began))
 

@@ -56,7 +56,8 @@ class EnrichmentResource(dg.ConfigurableResource[None]):
     )
     chunk_headers: int = Field(
         default=_BUILD.chunk_headers,
-        description="Headers (records x bands) of one chunk of work: a step of its own.",
+        description="Headers (records x bands) of one chunk of work: what a step brings, and "
+        "what a killed run has to bring again, at most.",
     )
     retry: Literal["none", "healable", "all"] = Field(
         default="healable",

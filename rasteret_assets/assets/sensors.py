@@ -19,7 +19,7 @@ from rasteret_assets.assets.watching import (
     next_cursor,
 )
 from rasteret_assets.contract.settings import Retry
-from rasteret_assets.pipeline.chunks import headers_to_retry
+from rasteret_assets.pipeline.planning import headers_to_retry
 from rasteret_assets.storage import Manifest, Workspace, list_sources
 
 

@@ -12,8 +12,8 @@ import pyarrow.dataset as ds
 from rasteret_assets.contract.columns import SOURCE_ROW
 from rasteret_assets.contract.spec import digest
 from rasteret_assets.contract.tables import StageBatch
-from rasteret_assets.pipeline.chunks import ranges_of
 from rasteret_assets.pipeline.inputs import Inputs
+from rasteret_assets.pipeline.pieces import ranges_of
 from rasteret_assets.stages import HEADER_FIELDS, compared, disagreements, said_columns
 from rasteret_assets.storage import Fragment, FragmentDraft, Manifest, StageUpdate
 

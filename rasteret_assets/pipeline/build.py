@@ -10,7 +10,7 @@ from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.contract.tables import Report
 from rasteret_assets.errors import CommitConflictError, TableError
 from rasteret_assets.fetch import HrefSigner
-from rasteret_assets.pipeline.chunks import header_updates
+from rasteret_assets.pipeline.assembling import header_updates
 from rasteret_assets.pipeline.enrich import HEADERS_STAGE, REMAPPED, bands_of, enrich, header_plan
 from rasteret_assets.pipeline.inputs import Inputs
 from rasteret_assets.pipeline.recent import RecentRecords
@@ -152,7 +152,7 @@ def enrich_bands(  # noqa: PLR0913  # what, where to, and how
         done = enrich(
             spec,
             workspace,
-            plan.chunks,
+            plan.pieces,
             fetch=fetch,
             settings=settings,
             signer=signer,

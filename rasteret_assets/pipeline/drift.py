@@ -21,9 +21,9 @@ from rasteret_assets.contract.settings import FetchSettings
 from rasteret_assets.contract.spec import digest
 from rasteret_assets.errors import ProblemCode
 from rasteret_assets.fetch import Body, Identified, identify_files
-from rasteret_assets.pipeline.chunks import BandRange, ranges_of
 from rasteret_assets.pipeline.enrich import is_remote, named_signer
 from rasteret_assets.pipeline.inputs import Inputs
+from rasteret_assets.pipeline.pieces import BandRange, ranges_of
 from rasteret_assets.pipeline.stale import StaleHeader
 from rasteret_assets.storage import Fragment
 

@@ -1,4 +1,4 @@
-"""Enrichment: which bands, which chunks, and the run over them."""
+"""Enrichment: which bands, which pieces, and the run over them."""
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,9 +11,10 @@ from rasteret_assets.contract.tables import Progress, Report
 from rasteret_assets.errors import ConfigError
 from rasteret_assets.fetch import HeaderFetcher, HrefSigner, signer_of
 from rasteret_assets.fetch.collector import seldom_collected
-from rasteret_assets.pipeline.chunks import Chunk, ChunkDone, HeaderPlan, plan_headers
-from rasteret_assets.pipeline.headers import ChunkContext, fetch_chunk
+from rasteret_assets.pipeline.headers import PieceContext, fetch_piece
 from rasteret_assets.pipeline.known import Known
+from rasteret_assets.pipeline.pieces import Piece, PieceDone
+from rasteret_assets.pipeline.planning import HeaderPlan, plan_headers
 from rasteret_assets.pipeline.stale import StaleHeaders
 from rasteret_assets.storage import Manifest, Workspace
 from rasteret_assets.storage.filesystems import filesystem_of, is_local
@@ -85,20 +86,20 @@ def header_plan(
     )
 
 
-def grouped(chunks: Iterable[Chunk], settings: BuildSettings) -> list[list[Chunk]]:
-    """Return `chunks` in groups of about `settings.chunk_headers` headers each.
+def grouped(pieces: Iterable[Piece], settings: BuildSettings) -> list[list[Piece]]:
+    """Return `pieces` in groups of about `settings.chunk_headers` headers each.
 
-    Many small source files make many small chunks; a group keeps as many requests in flight
-    as one large chunk does.
+    Many small source files make many small pieces; a group keeps as many requests in flight
+    as one large piece does.
     """
-    groups: list[list[Chunk]] = []
+    groups: list[list[Piece]] = []
     room = 0
-    for chunk in chunks:
-        headers = chunk.headers
+    for piece in pieces:
+        headers = piece.headers
         if headers > room or not groups:
             groups.append([])
             room = settings.chunk_headers
-        groups[-1].append(chunk)
+        groups[-1].append(piece)
         room -= headers
     return groups
 
@@ -106,14 +107,14 @@ def grouped(chunks: Iterable[Chunk], settings: BuildSettings) -> list[list[Chunk
 def enrich(  # what, where to, and how hard
     spec: CollectionSpec,
     workspace: Workspace,
-    chunks: Sequence[Chunk],
+    pieces: Sequence[Piece],
     *,
     fetch: FetchSettings,
     settings: BuildSettings,
     signer: HrefSigner | None = None,
     report: Report | None = None,
-) -> list[ChunkDone]:
-    """Bring the headers of `chunks` to the workspace and say what each brought.
+) -> list[PieceDone]:
+    """Bring the headers of `pieces` to the workspace and say what each brought.
 
     Chunks are written as they go, each by itself: after a crash the same call finds what is
     there. One is written while others are fetched, all of them together no more than
@@ -129,25 +130,25 @@ def enrich(  # what, where to, and how hard
     ConfigError
         If it names none that can be had.
     """
-    if not chunks:
+    if not pieces:
         return []
-    context = _context(spec, workspace, chunks)
-    progress, room = _Sum(chunks, report), _Room(settings.chunk_headers)
+    context = _context(spec, workspace, pieces)
+    progress, room = _Sum(pieces, report), _Room(settings.chunk_headers)
     remote, signer = is_remote(spec), signer or named_signer(spec)
 
-    def one(chunk: Chunk, fetcher: HeaderFetcher) -> ChunkDone:
-        with room.taken(chunk.headers):
-            fetched = fetch_chunk(context, chunk, fetcher, progress.of(chunk))
+    def one(piece: Piece, fetcher: HeaderFetcher) -> PieceDone:
+        with room.taken(piece.headers):
+            fetched = fetch_piece(context, piece, fetcher, progress.of(piece))
             done = fetched.write(context)
-        progress.finished(chunk, done)
+        progress.finished(piece, done)
         return done
 
-    workers = _workers(chunks, fetch)
+    workers = _workers(pieces, fetch)
     with seldom_collected(), ThreadPoolExecutor(workers, thread_name_prefix="enrich") as pool:
-        futures: list[Future[ChunkDone]] = []
+        futures: list[Future[PieceDone]] = []
         try:
             with HeaderFetcher(fetch, signer=signer, table_is_remote=remote) as fetcher:
-                futures = [pool.submit(one, chunk, fetcher) for chunk in chunks]
+                futures = [pool.submit(one, piece, fetcher) for piece in pieces]
                 return [future.result() for future in futures]
         finally:
             for future in futures:
@@ -171,17 +172,17 @@ def named_signer(spec: CollectionSpec) -> HrefSigner | None:
     return signer_of(() if spec.sign is None else (spec.sign,))
 
 
-def _workers(chunks: Sequence[Chunk], fetch: FetchSettings) -> int:
-    """Return how many chunks are under way at once: enough to keep all requests in flight."""
-    headers = sum(chunk.headers for chunk in chunks)
-    mean = max(1, headers // len(chunks))
-    return min(_WORKERS_MOST, len(chunks), 2 + fetch.max_concurrent // mean)
+def _workers(pieces: Sequence[Piece], fetch: FetchSettings) -> int:
+    """Return how many pieces are under way at once: enough to keep all requests in flight."""
+    headers = sum(piece.headers for piece in pieces)
+    mean = max(1, headers // len(pieces))
+    return min(_WORKERS_MOST, len(pieces), 2 + fetch.max_concurrent // mean)
 
 
-def _context(spec: CollectionSpec, workspace: Workspace, chunks: Iterable[Chunk]) -> ChunkContext:
-    bands = {band for chunk in chunks for band in chunk.files}
+def _context(spec: CollectionSpec, workspace: Workspace, pieces: Iterable[Piece]) -> PieceContext:
+    bands = {band for piece in pieces for band in piece.files}
     enriched = workspace.bands(spec.name)
-    return ChunkContext(
+    return PieceContext(
         spec=spec,
         remapped=workspace.stage(spec.name, REMAPPED).open(),
         stores={band: workspace.stage(spec.name, HEADERS_STAGE, band) for band in bands},
@@ -220,24 +221,24 @@ class _Room:
 
 
 class _Sum:
-    """Adds up the progress of chunks that run side by side."""
+    """Adds up the progress of pieces that run side by side."""
 
-    def __init__(self, chunks: Iterable[Chunk], report: Report | None) -> None:
-        self._total = sum(chunk.headers for chunk in chunks)
+    def __init__(self, pieces: Iterable[Piece], report: Report | None) -> None:
+        self._total = sum(piece.headers for piece in pieces)
         self._report = report
         self._parts: dict[int, Progress] = {}
         self._lock = threading.Lock()
 
-    def of(self, chunk: Chunk) -> Report:
-        """Return what the chunk reports to."""
-        return lambda progress: self._add(chunk, progress)
+    def of(self, piece: Piece) -> Report:
+        """Return what the piece reports to."""
+        return lambda progress: self._add(piece, progress)
 
-    def finished(self, chunk: Chunk, done: ChunkDone) -> None:
-        """Count every header of the chunk as done."""
-        headers = chunk.headers
+    def finished(self, piece: Piece, done: PieceDone) -> None:
+        """Count every header of the piece as done."""
+        headers = piece.headers
         problems = sum(sum(found.problems.values()) for found in done.ranges.values())
         self._add(
-            chunk,
+            piece,
             Progress(
                 done=headers,
                 total=headers,
@@ -247,11 +248,11 @@ class _Sum:
             ),
         )
 
-    def _add(self, chunk: Chunk, progress: Progress) -> None:
+    def _add(self, piece: Piece, progress: Progress) -> None:
         if self._report is None:
             return
         with self._lock:
-            self._parts[id(chunk)] = progress
+            self._parts[id(piece)] = progress
             parts = self._parts.values()
             summed = Progress(
                 done=sum(part.done for part in parts),

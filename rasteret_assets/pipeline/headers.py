@@ -1,4 +1,4 @@
-"""One chunk of enrichment: the hrefs of some rows become headers, or problems."""
+"""One piece of enrichment: the hrefs of some rows become headers, or problems."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -14,16 +14,17 @@ from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.contract.tables import Report
 from rasteret_assets.errors import ProblemCode, TiffError
 from rasteret_assets.fetch import FetchedHeader, HeaderFetcher
-from rasteret_assets.pipeline.chunks import BandRange, Chunk, ChunkDone, retries
 from rasteret_assets.pipeline.examples import header_examples
 from rasteret_assets.pipeline.known import Known
+from rasteret_assets.pipeline.pieces import BandRange, Piece, PieceDone
+from rasteret_assets.pipeline.planning import retries
 from rasteret_assets.pipeline.stale import StaleHeaders
 from rasteret_assets.stages import band_hrefs
 from rasteret_assets.storage import Fragment, StageStore, StageTable
 from rasteret_assets.tiff import band_structs, check_band_index
 
 _WRITERS = 4
-"""Bands of a chunk that are written at once."""
+"""Bands of a piece that are written at once."""
 
 
 def folder_of(source: str) -> str:
@@ -33,8 +34,8 @@ def folder_of(source: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkContext:
-    """What every chunk of a run shares."""
+class PieceContext:
+    """What every piece of a run shares."""
 
     spec: CollectionSpec
     remapped: StageTable
@@ -44,14 +45,14 @@ class ChunkContext:
     stale: StaleHeaders
     """Known headers to fetch again, as their files have changed."""
 
-    def fragment(self, chunk: Chunk) -> Fragment:
-        """Return the records of `chunk`."""
-        return next(f for f in self.remapped.manifest.fragments if f.id == chunk.fragment_id)
+    def fragment(self, piece: Piece) -> Fragment:
+        """Return the records of `piece`."""
+        return next(f for f in self.remapped.manifest.fragments if f.id == piece.fragment_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _BandWork:
-    """One band of a chunk on its way."""
+    """One band of a piece on its way."""
 
     wanted: pa.Table
     places: np.ndarray
@@ -61,28 +62,28 @@ class _BandWork:
     """Rows of `wanted` whose href has to be fetched."""
 
 
-def fetch_chunk(
-    context: ChunkContext, chunk: Chunk, fetcher: HeaderFetcher, report: Report | None = None
-) -> "FetchedChunk":
-    """Fetch what `chunk` lacks; files that it finds on disk are not asked for again."""
+def fetch_piece(
+    context: PieceContext, piece: Piece, fetcher: HeaderFetcher, report: Report | None = None
+) -> "FetchedPiece":
+    """Fetch what `piece` lacks; files that it finds on disk are not asked for again."""
     began = time.monotonic()
-    fragment = context.fragment(chunk)
+    fragment = context.fragment(piece)
     missing = [
-        band for band, file in chunk.files.items() if not context.stores[band].has_file(file)
+        band for band, file in piece.files.items() if not context.stores[band].has_file(file)
     ]
     work: dict[str, _BandWork] = {}
     if missing:
-        rows = (chunk.start, chunk.stop)
+        rows = (piece.start, piece.stop)
         batches = context.remapped.batches(fragment, columns=["assets"], rows=rows)
         assets = pa.concat_tables(batches)["assets"]
         base = context.spec.base_uri or folder_of(fragment.source)
         for band in missing:
             wanted = band_hrefs(assets, band, base)
-            work[band] = _plan_band(context, chunk, band, wanted, fragment.source)
+            work[band] = _plan_band(context, piece, band, wanted, fragment.source)
     hrefs, hints = _unique_hrefs(work)
     fetched = fetcher.fetch(hrefs, hint=hints, report=report) if hrefs else []
-    return FetchedChunk(
-        chunk=chunk,
+    return FetchedPiece(
+        piece=piece,
         work=work,
         hrefs=pa.array(hrefs, pa.string()),
         fetched=fetched,
@@ -91,18 +92,18 @@ def fetch_chunk(
 
 
 def _plan_band(
-    context: ChunkContext, chunk: Chunk, band: str, wanted: pa.Table, source: str
+    context: PieceContext, piece: Piece, band: str, wanted: pa.Table, source: str
 ) -> _BandWork:
     has_href = pc.is_valid(wanted["href"]).to_numpy()
-    if chunk.fresh:
+    if piece.fresh:
         places, found = np.full(wanted.num_rows, -1, np.int64), HEADERS.empty_table()
     else:
         places, found = context.known.of(
-            band, wanted, fragment_id=chunk.fragment_id, source=source, start=chunk.start
+            band, wanted, fragment_id=piece.fragment_id, source=source, start=piece.start
         )
     again = np.zeros(wanted.num_rows, dtype=bool)
     codes = pc.unique(found["code"]).drop_null().to_pylist()  # few: one entry a code
-    retried = pa.array([code for code in codes if retries(code, chunk.retry)], pa.string())
+    retried = pa.array([code for code in codes if retries(code, piece.retry)], pa.string())
     if len(retried):
         failed = pc.is_in(found["code"], value_set=retried).to_numpy()
         again[places >= 0] = failed[places[places >= 0]]
@@ -131,45 +132,45 @@ def _unique_hrefs(work: Mapping[str, _BandWork]) -> tuple[list[str], list[str]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FetchedChunk:
-    """A chunk whose bytes are here; `write` makes its files."""
+class FetchedPiece:
+    """A piece whose bytes are here; `write` makes its files."""
 
-    chunk: Chunk
+    piece: Piece
     work: Mapping[str, _BandWork]
     hrefs: pa.Array
     fetched: Sequence[FetchedHeader]
     seconds: float
 
-    def write(self, context: ChunkContext) -> ChunkDone:
-        """Write the chunk's files, a few bands side by side, and return what they hold."""
+    def write(self, context: PieceContext) -> PieceDone:
+        """Write the piece's files, a few bands side by side, and return what they hold."""
         began = time.monotonic()
-        with ThreadPoolExecutor(min(_WRITERS, len(self.chunk.files))) as pool:
-            made = pool.map(lambda band: self._write_band(context, band), self.chunk.files)
-            ranges = dict(zip(self.chunk.files, made, strict=True))
-        return ChunkDone(
-            fragment_id=self.chunk.fragment_id,
+        with ThreadPoolExecutor(min(_WRITERS, len(self.piece.files))) as pool:
+            made = pool.map(lambda band: self._write_band(context, band), self.piece.files)
+            ranges = dict(zip(self.piece.files, made, strict=True))
+        return PieceDone(
+            fragment_id=self.piece.fragment_id,
             ranges=ranges,
             requests=sum(one.requests for one in self.fetched),
             bytes_fetched=sum(one.bytes_fetched for one in self.fetched),
             seconds=self.seconds + time.monotonic() - began,
         )
 
-    def _write_band(self, context: ChunkContext, band: str) -> BandRange:
-        store, fragment = context.stores[band], context.fragment(self.chunk)
-        file, one = self.chunk.files[band], self.work.get(band)
+    def _write_band(self, context: PieceContext, band: str) -> BandRange:
+        store, fragment = context.stores[band], context.fragment(self.piece)
+        file, one = self.piece.files[band], self.work.get(band)
         if one is None:  # an earlier run left it
             table = store.read_file(file)
         else:
             table = _band_table(one, self.hrefs, self.fetched)
             store.write_file(file, table)
         return BandRange(
-            start=self.chunk.start,
-            stop=self.chunk.stop,
+            start=self.piece.start,
+            stop=self.piece.stop,
             file=file,
             decoded_bytes=table.nbytes,
             problems=_counts(table["code"]),
-            examples=header_examples(context.remapped, fragment, self.chunk.start, table),
-            rounds=self.chunk.rounds,
+            examples=header_examples(context.remapped, fragment, self.piece.start, table),
+            rounds=self.piece.rounds,
         )
 
 
@@ -179,7 +180,7 @@ def _counts(codes: pa.ChunkedArray) -> dict[str, int]:
 
 
 def _band_table(one: _BandWork, hrefs: pa.Array, fetched: Sequence[FetchedHeader]) -> pa.Table:
-    """Return one row of `HEADERS` per row of the chunk: known, fetched or without an href."""
+    """Return one row of `HEADERS` per row of the piece: known, fetched or without an href."""
     new = _new_rows(one, hrefs, fetched)
     nothing = _without_href(one.wanted)
     places = np.where(one.places >= 0, one.places, 0)

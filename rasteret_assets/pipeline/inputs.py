@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from rasteret_assets.contract.spec import CollectionSpec
-from rasteret_assets.pipeline.chunks import header_fingerprint
+from rasteret_assets.pipeline.pieces import header_fingerprint
 from rasteret_assets.pipeline.recent import RecentRecords
 from rasteret_assets.storage import Fragment, StageTable
 

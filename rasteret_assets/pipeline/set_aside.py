@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 
 from rasteret_assets.contract.columns import SOURCE_ROW
 from rasteret_assets.contract.problems import PROBLEMS
-from rasteret_assets.pipeline.chunks import ranges_of
 from rasteret_assets.pipeline.inputs import Inputs
+from rasteret_assets.pipeline.pieces import ranges_of
 from rasteret_assets.storage import Fragment
 
 _ASKED = ("href", "code", "detail", "attempts", "tried_at")

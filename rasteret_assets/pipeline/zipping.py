@@ -16,9 +16,9 @@ from rasteret_assets.contract.columns import NAME_KEY, SIGNER_KEY
 from rasteret_assets.contract.settings import BuildSettings
 from rasteret_assets.contract.spec import digest
 from rasteret_assets.geo.geoparquet import geo_metadata
-from rasteret_assets.pipeline.chunks import ranges_of
 from rasteret_assets.pipeline.gathering import MONTHS_FACT, Gathered, Gatherer, Places
 from rasteret_assets.pipeline.inputs import Inputs
+from rasteret_assets.pipeline.pieces import ranges_of
 from rasteret_assets.pipeline.set_aside import problem_tables
 from rasteret_assets.storage import CollectionManifest, CollectionUpdate, MonthFile
 

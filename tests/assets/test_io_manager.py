@@ -150,7 +150,7 @@ def test_headers_that_another_run_commits_meanwhile_are_not_fetched_twice(
         resource=deployment.enrichment,
         log=logging.getLogger("test"),
     )
-    made = work.assemble(["B04"], work.fetch(work.plan(["B04"]).chunks))
+    made = work.assemble(["B04"], work.fetch(work.plan(["B04"]).pieces))
     deployment.run(bands=["B04"])  # commits the same chunks first
     archive.gets()
 
