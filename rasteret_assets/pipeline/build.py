@@ -13,7 +13,7 @@ from rasteret_assets.fetch import HrefSigner
 from rasteret_assets.pipeline.assembling import header_updates
 from rasteret_assets.pipeline.enrich import HEADERS_STAGE, REMAPPED, bands_of, enrich, header_plan
 from rasteret_assets.pipeline.inputs import Inputs
-from rasteret_assets.pipeline.recent import RecentRecords
+from rasteret_assets.pipeline.recent import Recent, RecentHeaders, RecentRecords
 from rasteret_assets.pipeline.tables import straight_update
 from rasteret_assets.pipeline.zipping import collection_update
 from rasteret_assets.storage import (
@@ -56,8 +56,8 @@ def build(  # what, where to, and how
     SourceError, TableError, ConfigError
         Before anything is committed.
     """
-    recent = RecentRecords(settings.batch_bytes)
-    remapped = remap_sources(spec, workspace, settings, fresh=fresh, recent=recent)
+    recent = Recent(settings.batch_bytes)
+    remapped = remap_sources(spec, workspace, settings, fresh=fresh, recent=recent.records)
     pa.default_memory_pool().release_unused()  # what sorting took, others need now
     if spec.enrich:
         bands = bands_of(spec, remapped)
@@ -71,6 +71,7 @@ def build(  # what, where to, and how
             fresh=fresh,
             signer=signer,
             report=report,
+            recent=recent.headers,
         )
         pa.default_memory_pool().release_unused()  # likewise
     manifest = zip_collection(spec, workspace, settings, recent)
@@ -144,6 +145,7 @@ def enrich_bands(  # noqa: PLR0913  # what, where to, and how
     fresh: bool,
     signer: HrefSigner | None,
     report: Report | None,
+    recent: RecentHeaders,
 ) -> None:
     """Fetch what the bands lack and commit each band's headers."""
 
@@ -157,6 +159,7 @@ def enrich_bands(  # noqa: PLR0913  # what, where to, and how
             settings=settings,
             signer=signer,
             report=report,
+            recent=recent,
         )
         for band, update in header_updates(spec, plan, done).items():
             workspace.stage(spec.name, HEADERS_STAGE, band).commit(update)
@@ -168,7 +171,7 @@ def zip_collection(
     spec: CollectionSpec,
     workspace: Workspace,
     settings: BuildSettings,
-    recent: RecentRecords | None = None,
+    recent: Recent | None = None,
 ) -> CollectionManifest:
     """Commit the Collection that the newest records and headers make."""
     store = workspace.collection(spec.name)
@@ -179,9 +182,7 @@ def zip_collection(
     )
 
 
-def open_inputs(
-    spec: CollectionSpec, workspace: Workspace, recent: RecentRecords | None = None
-) -> Inputs:
+def open_inputs(spec: CollectionSpec, workspace: Workspace, recent: Recent | None = None) -> Inputs:
     """Return the newest records and headers of the collection.
 
     Bands come in the order of `spec.bands`, then the others by name.

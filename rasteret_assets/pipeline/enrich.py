@@ -15,6 +15,7 @@ from rasteret_assets.pipeline.headers import PieceContext, fetch_piece
 from rasteret_assets.pipeline.known import Known
 from rasteret_assets.pipeline.pieces import Piece, PieceDone
 from rasteret_assets.pipeline.planning import HeaderPlan, plan_headers
+from rasteret_assets.pipeline.recent import RecentHeaders
 from rasteret_assets.pipeline.stale import StaleHeaders
 from rasteret_assets.storage import Manifest, Workspace
 from rasteret_assets.storage.filesystems import filesystem_of, is_local
@@ -113,6 +114,7 @@ def enrich(  # what, where to, and how hard
     settings: BuildSettings,
     signer: HrefSigner | None = None,
     report: Report | None = None,
+    recent: RecentHeaders | None = None,
 ) -> list[PieceDone]:
     """Bring the headers of `pieces` to the workspace and say what each brought.
 
@@ -124,6 +126,8 @@ def enrich(  # what, where to, and how hard
     ----------
     signer
         Signs web addresses that need it; by default the one that `spec` names.
+    recent
+        Gets to see the headers that are written.
 
     Raises
     ------
@@ -132,7 +136,7 @@ def enrich(  # what, where to, and how hard
     """
     if not pieces:
         return []
-    context = _context(spec, workspace, pieces)
+    context = _context(spec, workspace, pieces, recent)
     progress, room = _Sum(pieces, report), _Room(settings.chunk_headers)
     remote, signer = is_remote(spec), signer or named_signer(spec)
 
@@ -179,7 +183,12 @@ def _workers(pieces: Sequence[Piece], fetch: FetchSettings) -> int:
     return min(_WORKERS_MOST, len(pieces), 2 + fetch.max_concurrent // mean)
 
 
-def _context(spec: CollectionSpec, workspace: Workspace, pieces: Iterable[Piece]) -> PieceContext:
+def _context(
+    spec: CollectionSpec,
+    workspace: Workspace,
+    pieces: Iterable[Piece],
+    recent: RecentHeaders | None,
+) -> PieceContext:
     bands = {band for piece in pieces for band in piece.files}
     enriched = workspace.bands(spec.name)
     return PieceContext(
@@ -192,6 +201,7 @@ def _context(spec: CollectionSpec, workspace: Workspace, pieces: Iterable[Piece]
             }
         ),
         stale=StaleHeaders.read(workspace, spec.name),
+        recent=recent,
     )
 
 

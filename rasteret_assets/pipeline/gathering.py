@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,8 @@ _STRETCHES = 64
 
 _READERS = 4
 """Bands whose headers are read at once."""
+
+Held = TypeVar("Held", pa.Table, pa.ChunkedArray)
 
 _Keys = tuple[np.ndarray, np.ndarray]
 """Months since year 0 and Hilbert values, a row each."""
@@ -82,6 +85,12 @@ def _in_order(table: pa.Table, positions: np.ndarray) -> pa.Table:
     lengths = np.diff(ends, prepend=0)
     near = pa.concat_tables([table.slice(*one) for one in zip(starts, lengths, strict=True)])
     return near.take(np.searchsorted(ascending, positions))
+
+
+def _taken(held: Held, rows: np.ndarray) -> Held:
+    """Return ascending rows of `held`; those that lie together are not copied."""
+    whole = len(rows) == rows[-1] - rows[0] + 1
+    return held.slice(rows[0], len(rows)) if whole else held.take(rows)
 
 
 class Gatherer:
@@ -152,8 +161,7 @@ class Gatherer:
         """Return rows of one fragment, ascending, with their headers."""
         at_hand = self._inputs.recent_rows(fragment)
         if at_hand is not None:
-            whole = len(rows) == rows[-1] - rows[0] + 1
-            records = at_hand.slice(rows[0], len(rows)) if whole else at_hand.take(rows)
+            records = _taken(at_hand, rows)
         else:
             records = self._inputs.remapped.take(fragment, rows)
         source = pa.repeat(fragment.source, records.num_rows)
@@ -173,4 +181,7 @@ class Gatherer:
         found = self._inputs.header_fragment(band, fragment)
         if found is None:
             return pa.nulls(len(rows), BAND_METADATA)
+        at_hand = self._inputs.recent_headers(band, found)
+        if at_hand is not None:
+            return _taken(at_hand, rows)
         return self._inputs.headers[band].take(found, rows, columns=["header"])["header"]

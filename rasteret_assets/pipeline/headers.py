@@ -18,6 +18,7 @@ from rasteret_assets.pipeline.examples import header_examples
 from rasteret_assets.pipeline.known import Known
 from rasteret_assets.pipeline.pieces import BandRange, Piece, PieceDone
 from rasteret_assets.pipeline.planning import retries
+from rasteret_assets.pipeline.recent import RecentHeaders
 from rasteret_assets.pipeline.stale import StaleHeaders
 from rasteret_assets.stages import band_hrefs
 from rasteret_assets.storage import Fragment, StageStore, StageTable
@@ -44,6 +45,8 @@ class PieceContext:
     known: Known
     stale: StaleHeaders
     """Known headers to fetch again, as their files have changed."""
+    recent: RecentHeaders | None
+    """Gets to see what is written."""
 
     def fragment(self, piece: Piece) -> Fragment:
         """Return the records of `piece`."""
@@ -163,6 +166,8 @@ class FetchedPiece:
         else:
             table = _band_table(one, self.hrefs, self.fetched)
             store.write_file(file, table)
+            if context.recent is not None:
+                context.recent.add(band, file, table["header"])
         return BandRange(
             start=self.piece.start,
             stop=self.piece.stop,

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from rasteret_assets.contract.spec import CollectionSpec
 from rasteret_assets.pipeline.pieces import header_fingerprint
-from rasteret_assets.pipeline.recent import RecentRecords
+from rasteret_assets.pipeline.recent import Recent
 from rasteret_assets.storage import Fragment, StageTable
 
 
@@ -19,8 +19,8 @@ class Inputs:
     remapped: StageTable
     headers: Mapping[str, StageTable]
     """Every band enriched so far, in the order of their columns."""
-    recent: RecentRecords | None = None
-    """What this process has remapped itself."""
+    recent: Recent | None = None
+    """What this process has made itself."""
 
     _of: Mapping[str, Mapping[str, Fragment]] = field(init=False, repr=False)
 
@@ -45,7 +45,11 @@ class Inputs:
         """Return the records of `fragment` if they are at hand, and need not be read."""
         if self.recent is None:
             return None
-        return self.recent.rows(fragment, self.remapped.schema)
+        return self.recent.records.rows(fragment, self.remapped.schema)
+
+    def recent_headers(self, band: str, headers: Fragment) -> pa.ChunkedArray | None:
+        """Return the headers of a fragment if they are at hand, and need not be read."""
+        return None if self.recent is None else self.recent.headers.rows(band, headers)
 
     def header_fragment(self, band: str, of: Fragment) -> Fragment | None:
         """Return the headers of `band` for the records of fragment `of`, if there are any."""

@@ -1,5 +1,6 @@
-"""Records remapped a moment ago, held while they are few: zipped without being read again."""
+"""What was written a moment ago, held while it is little: zipped without being read again."""
 
+import threading
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
@@ -42,3 +43,36 @@ class RecentRecords:
         if not held or any(one.schema.names != schema.names for one in held):
             return None
         return pa.concat_tables(held, promote_options="permissive")
+
+
+class RecentHeaders:
+    """Headers written by this process, all of them or, if they are too many, none."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._left = most_bytes
+        self._held: dict[_Key, pa.ChunkedArray] = {}
+        self._lock = threading.Lock()
+
+    def add(self, band: str, file: str, headers: pa.ChunkedArray) -> None:
+        """Hold what was written to a file of a band, unless it is too much by now."""
+        with self._lock:
+            self._left -= headers.nbytes
+            if self._left >= 0:
+                self._held[band, file] = headers
+            else:
+                self._held.clear()
+
+    def rows(self, band: str, fragment: Fragment) -> pa.ChunkedArray | None:
+        """Return the headers of `band` that `fragment` consists of, if they are held."""
+        held = [self._held.get((band, file)) for file in fragment.files]
+        if not held or any(one is None for one in held):
+            return None
+        return pa.chunked_array([chunk for one in held if one for chunk in one.chunks])
+
+
+class Recent:
+    """What a build may hold of its own work, about so many decoded bytes of each kind."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self.records = RecentRecords(most_bytes)
+        self.headers = RecentHeaders(most_bytes)
