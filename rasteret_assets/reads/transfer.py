@@ -134,7 +134,7 @@ class Transfer:
         self._reader = reader
         self.threads = threads
         self._gate = ByteGate(IN_FLIGHT_BYTES)
-        self._jobs = Jobs(threads, _workers())
+        self._jobs = Jobs(threads)
 
     async def read(self, file: Indexed, plan: TilePlan) -> None:
         """Fetch the tiles of `plan` and put their pixels where they go.

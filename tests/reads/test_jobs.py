@@ -1,4 +1,4 @@
-"""Jobs in threads: all are done, failures reach who asked, other calls have their turn."""
+"""Jobs in threads: all are done, and failures reach who asked."""
 
 import asyncio
 import threading
@@ -29,7 +29,7 @@ def test_every_job_is_done_and_failures_are_those_of_their_jobs(
         done.append(number)
 
     async def ask() -> list[BaseException | None]:
-        jobs = Jobs(threads, 2)
+        jobs = Jobs(threads)
         turns = [jobs.do(partial(job, number)) for number in range(500)]
         return await asyncio.gather(*turns, return_exceptions=True)
 
@@ -42,7 +42,7 @@ def test_every_job_is_done_and_failures_are_those_of_their_jobs(
 
 def test_jobs_that_come_one_by_one_are_done_too(threads: ThreadPoolExecutor) -> None:
     async def ask() -> int:
-        jobs, done = Jobs(threads, 2), 0
+        jobs, done = Jobs(threads), 0
         for _ in range(200):
             await jobs.do(lambda: None)
             done += 1
@@ -51,11 +51,11 @@ def test_jobs_that_come_one_by_one_are_done_too(threads: ThreadPoolExecutor) -> 
     assert asyncio.run(asyncio.wait_for(ask(), 20)) == 200
 
 
-def test_a_job_that_is_given_up_before_its_turn_is_not_done(threads: ThreadPoolExecutor) -> None:
+def test_a_job_that_is_given_up_before_its_turn_is_not_done() -> None:
     go, done = threading.Event(), []
 
-    async def ask() -> None:
-        jobs = Jobs(threads, 1)
+    async def ask(one: ThreadPoolExecutor) -> None:
+        jobs = Jobs(one)
         first = jobs.do(lambda: done.append(go.wait(20)))
         second = jobs.do(lambda: done.append(False))
         second.cancel()
@@ -63,23 +63,6 @@ def test_a_job_that_is_given_up_before_its_turn_is_not_done(threads: ThreadPoolE
         await first
         await jobs.do(lambda: done.append(True))
 
-    asyncio.run(ask())
+    with ThreadPoolExecutor(1) as one:
+        asyncio.run(ask(one))
     assert done == [True, True]
-
-
-def test_another_call_has_its_turn_before_all_of_the_first_is_done() -> None:
-    order: list[str] = []
-
-    async def ask() -> None:
-        with ThreadPoolExecutor(1) as one:
-            go = threading.Event()
-            held = one.submit(go.wait)
-            many, few = Jobs(one, 1), Jobs(one, 1)
-            turns = [many.do(lambda: order.append("many")) for _ in range(100)]
-            turns.append(few.do(lambda: order.append("few")))
-            go.set()
-            held.result()
-            await asyncio.gather(*turns)
-
-    asyncio.run(ask())
-    assert order.index("few") < 20
