@@ -63,8 +63,8 @@ class ObjectStorageResource(dg.ConfigurableResource[None]):
     )
     gs_unsigned: bool | None = Field(
         default=None,
-        description="Whether GeoTIFFs in Google's store are asked for without a token; goes "
-        "before GS_NO_SIGN_REQUEST.",
+        description="Whether Google's store is asked without a token; goes before "
+        "GS_NO_SIGN_REQUEST.",
     )
     gs_credentials_file: str | None = Field(
         default=None,

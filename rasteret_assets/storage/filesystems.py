@@ -42,8 +42,8 @@ def filesystem_of(url: str) -> tuple[AbstractFileSystem, str]:
     the usual environment: `AWS_NO_SIGN_REQUEST=YES` reads without credentials,
     `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, `AWS_PROFILE`, `AWS_REGION`;
     `STORAGE_EMULATOR_HOST` for Google's, which is read anonymously where no credentials
-    are found. Any other URL is left to fsspec. Listings are never cached, so a file that
-    changed is seen.
+    are found, or `GS_NO_SIGN_REQUEST=YES` says so. Any other URL is left to fsspec.
+    Listings are never cached, so a file that changed is seen.
 
     Raises
     ------
@@ -159,8 +159,12 @@ def _gs() -> AbstractFileSystem:
     emulator = os.environ.get("STORAGE_EMULATOR_HOST", "")
     if emulator and "://" not in emulator:
         emulator = f"http://{emulator}"
+    unsigned = emulator or os.environ.get("GS_NO_SIGN_REQUEST", "").upper() in _TRUE
     # Without a token, gcsfs tries the default credentials and ends at anonymous.
-    given = {"endpoint_url": emulator, "token": "anon"} if emulator else {}
+    given = {
+        **({"endpoint_url": emulator} if emulator else {}),
+        **({"token": "anon"} if unsigned else {}),
+    }
     # Not the class that gcsfs registers: that one asks each bucket by gRPC for its kind, which
     # an anonymous caller or an emulator waits a minute for.
     return GCSFileSystem(use_listings_cache=False, **given)

@@ -66,6 +66,22 @@ def test_unsigned_requests_are_made_when_the_environment_says_so(
         fs.cat_file(filesystem_of(private)[1])
 
 
+def test_google_is_asked_without_a_token_when_the_environment_says_so(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    account = tmp_path / "account.json"
+    account.write_text(
+        '{"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}'
+    )
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(account))
+    signed, _ = filesystem_of("gs://bucket/key")
+    assert signed.credentials.credentials.client_id == "c"
+    monkeypatch.setenv("GS_NO_SIGN_REQUEST", "YES")
+    unsigned, _ = filesystem_of("gs://bucket/key")
+    assert unsigned.credentials.credentials is None
+
+
 def test_an_endpoint_for_s3_alone_comes_before_the_one_for_all(
     s3_server: Store, s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
