@@ -118,7 +118,7 @@ def enrich(  # what, where to, and how hard
 ) -> list[PieceDone]:
     """Bring the headers of `pieces` to the workspace and say what each brought.
 
-    Chunks are written as they go, each by itself: after a crash the same call finds what is
+    Pieces are written as they go, each by itself: after a crash the same call finds what is
     there. One is written while others are fetched, all of them together no more than
     `settings.chunk_headers`. Nothing is committed.
 

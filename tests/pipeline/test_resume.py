@@ -35,9 +35,10 @@ def test_after_kill_9_at_most_one_chunk_is_asked_for_again(
     script = SCRIPT.format(chunk=CHUNK)
     process = subprocess.Popen([sys.executable, "-c", script, path, str(workspace), str(in_flight)])
     deadline = time.monotonic() + 60
-    while len(archive.server.seen()) < 50 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    written = list(workspace.rglob("band_headers/*/*.parquet"))
+    written: list[Path] = []
+    while (len(archive.server.seen()) < 50 or not written) and time.monotonic() < deadline:
+        time.sleep(0.02)
+        written = list(workspace.rglob("band_headers/*/*.parquet"))
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert written
