@@ -2,18 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from rasteret_assets.collection.choosing import fault_of
+from rasteret_assets.collection.first_rows import first_rows
 from rasteret_assets.contract.bands import BAND_SUFFIX
 from rasteret_assets.errors import ReadError
-
-_READ_AHEAD: Final = 1
-"""Batches and files read beyond the one in hand, where only the first rows are wanted."""
 
 
 def bands_of(schema: pa.Schema) -> list[str]:
@@ -83,15 +80,13 @@ class View:
         """Return the records looked at; reads no more than rows that `head` was asked for."""
         schema = self.schema(whole.schema)
         found = whole if schema is whole.schema else whole.replace_schema(schema)
+        wanted: pc.Expression | None = None
         for step in self.steps:
             if isinstance(step, int):
-                rows = found.scanner(
-                    batch_readahead=_READ_AHEAD, fragment_readahead=_READ_AHEAD
-                ).head(step)
-                found = ds.dataset(rows)
+                found, wanted = ds.dataset(first_rows(found, wanted, step)), None
             else:
-                found = found.filter(step)
-        return found
+                wanted = step
+        return found if wanted is None else found.filter(wanted)
 
     def _needs(self, column: str, schema: pa.Schema) -> bool:
         without = schema.remove(schema.get_field_index(column))

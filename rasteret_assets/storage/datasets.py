@@ -8,6 +8,7 @@ from fsspec.spec import AbstractFileSystem
 from rasteret_assets.errors import WorkspaceError
 from rasteret_assets.storage.filesystems import STORE_ERRORS, is_local
 from rasteret_assets.storage.sources import tables_below
+from rasteret_assets.storage.watched_files import open_watched
 
 
 def arrow_filesystem(fs: AbstractFileSystem) -> pafs.FileSystem:
@@ -18,12 +19,10 @@ def arrow_filesystem(fs: AbstractFileSystem) -> pafs.FileSystem:
 
 
 class _ExactReads(pafs.FSSpecHandler):  # type: ignore[misc]  # pyarrow has no types
-    """fsspec would read 5 MB ahead; Arrow knows which ranges it needs, and joins them itself."""
+    """Arrow knows which ranges it needs, and joins them itself."""
 
     def open_input_file(self, path: str) -> pa.PythonFile:
-        if not self.fs.isfile(path):
-            raise FileNotFoundError(path)
-        return pa.PythonFile(self.fs.open(path, mode="rb", cache_type="none"), mode="r")
+        return pa.PythonFile(open_watched(self.fs, path), mode="r")
 
 
 def foreign_dataset(fs: AbstractFileSystem, path: str, url: str) -> ds.Dataset:

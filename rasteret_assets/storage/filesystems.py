@@ -164,6 +164,8 @@ def _gs() -> AbstractFileSystem:
     given = {
         **({"endpoint_url": emulator} if emulator else {}),
         **({"token": "anon"} if unsigned else {}),
+        # Read by Google's library, once for each instance; here it tells instances apart.
+        "credentials_file": os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"),
     }
     # Not the class that gcsfs registers: that one asks each bucket by gRPC for its kind, which
     # an anonymous caller or an emulator waits a minute for.

@@ -225,7 +225,21 @@ def test_head_gives_the_first_rows_and_reads_little(world: Collection) -> None:
     world.dataset.to_table()
     whole = reading_since_last_asked().size_bytes
     assert world.head(7).dataset.to_table()["id"].to_pylist() == first
-    assert reading_since_last_asked().size_bytes < 0.2 * whole
+    assert reading_since_last_asked().size_bytes < 0.02 * whole
+    assert world.head(40).dataset.to_table()["id"].to_pylist()[:7] == first
+    assert reading_since_last_asked().size_bytes < 0.04 * whole
+
+
+def test_head_of_rows_met_here_and_there_is_the_start_of_them_all(world: Collection) -> None:
+    for chosen in (world.where('"eo:cloud_cover" > 97'), world.where("id LIKE 'scene-7%'")):
+        all_ids = chosen.dataset.to_table(columns=["id"])["id"].to_pylist()
+        for n in (1, 30, 90, len(all_ids) + 1):
+            assert chosen.head(n).dataset.to_table()["id"].to_pylist() == all_ids[:n]
+
+
+def test_head_of_a_dataset_that_somebody_filtered(world: Collection) -> None:
+    cloudy = pc.field("eo:cloud_cover") > 50
+    assert len(as_collection(world.dataset.filter(cloudy)).head(3)) == 3
 
 
 def test_head_is_a_step_of_its_own(world: Collection) -> None:
