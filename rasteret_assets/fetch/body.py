@@ -9,7 +9,7 @@ from rasteret_assets.errors import FetchError, ProblemCode
 class Body:
     """Bytes of a file, and which version of it they are from."""
 
-    data: bytes
+    data: bytes | memoryview
     etag: str | None = None
     """As the server sent it, quotes and `W/` included."""
     last_modified: str | None = None

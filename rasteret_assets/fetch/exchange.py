@@ -45,7 +45,7 @@ async def exchange(
     asked = {"Range": f"bytes={start}-{stop - 1}", **headers}
     response: Answer | aiohttp.ClientResponse
     if proxy is None:
-        response = await wire.get(url, asked)
+        response = await wire.get(url, asked, stop - start)
     else:
         response = await wire.session.get(url, headers=asked, allow_redirects=False, proxy=proxy)
     try:

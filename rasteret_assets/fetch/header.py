@@ -34,7 +34,7 @@ async def fetch_header(
     for _ in range(_STARTS):
         body = await reader.read_range(target, 0, first_read)
         known = HeaderBytes(size=body.size)
-        known.add(0, body.data)
+        known.add(0, bytes(body.data))
         found = parse_header(known, budget)
         while isinstance(found, Need):
             if not await _fill(reader, target, known, found, body, budget):
@@ -65,7 +65,7 @@ async def _fill(
     for (start, _), body in zip(ranges, bodies, strict=True):
         if not body.is_of_same_file(first):
             return False
-        known.add(start, body.data)
+        known.add(start, bytes(body.data))
     return True
 
 

@@ -111,7 +111,6 @@ class LoopThread:
         while self._at_close:
             await self._at_close.pop()()
         await loop.shutdown_asyncgens()
-        await loop.shutdown_default_executor()
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._lock:

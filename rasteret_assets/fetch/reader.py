@@ -161,7 +161,7 @@ class RangeReader:
             rest = await self._try(target, (start + len(data), stop))
             if not rest.is_of_same_file(body):
                 raise FetchError(ProblemCode.FILE_CHANGED, "the file changed while it was read")
-            data += rest.data
+            data = b"".join((data, rest.data))
             if start + len(data) >= stop:
                 return Body(
                     data=data, etag=body.etag, last_modified=body.last_modified, size=body.size

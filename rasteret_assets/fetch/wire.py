@@ -18,7 +18,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.http_parser import RawResponseMessage
 from yarl import URL
 
-from rasteret_assets.fetch.rest_of_body import rest_of_body
+from rasteret_assets.fetch.receiver import Receiver
 
 if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
@@ -26,21 +26,28 @@ if TYPE_CHECKING:
 _TIMER: Final = TimerNoop()
 _INTERIM: Final = range(100, 200)
 _READ_BUFFER_BYTES: Final = 1 << 20
+_LONG_BYTES: Final = 64 << 10
+"""Bodies of at least so many bytes are received where they are to lie."""
 
 
 class Answer:
     """The head of an answer, and its body to be read; what `ClientResponse` is in a session."""
 
-    __slots__ = ("_connection", "_is_chunked", "content", "headers", "status")
+    __slots__ = ("_connection", "_is_chunked", "_receiver", "content", "headers", "status")
 
     def __init__(
-        self, message: RawResponseMessage, body: aiohttp.StreamReader, connection: Connection
+        self,
+        message: RawResponseMessage,
+        body: aiohttp.StreamReader,
+        connection: Connection,
+        receiver: Receiver | None,
     ) -> None:
         self.status = message.code
         self.headers: CIMultiDictProxy[str] = message.headers
         self.content = body
         self._is_chunked = message.chunked
         self._connection = connection
+        self._receiver = receiver
 
     @property
     def content_length(self) -> int | None:
@@ -48,15 +55,11 @@ class Answer:
         said = self.headers.get("Content-Length")
         return None if said is None else int(said)  # the parser takes digits only
 
-    async def read(self) -> bytes:
+    async def read(self) -> bytes | memoryview:
         """Return the whole body."""
-        length, protocol = self.content_length, self._connection.protocol
-        if length is None or self._is_chunked or protocol is None:
+        if self._receiver is None or (body := self._receiver.body()) is None:
             return await self.content.read()
-        first = self.content.read_nowait()
-        if len(first) == length or self.content.is_eof():
-            return first
-        return await rest_of_body(protocol, first, length)
+        return await body
 
     def close(self) -> None:
         """Give the connection back to the pool, which closes it if any of the body is unread."""
@@ -81,8 +84,8 @@ class Wire:
         """To be closed by whoever opened it."""
         self._servers: dict[tuple[str, str], _Server] = {}
 
-    async def get(self, url: URL, headers: Mapping[str, str]) -> Answer:
-        """Send a request and return the head of its answer.
+    async def get(self, url: URL, headers: Mapping[str, str], length: int) -> Answer:
+        """Send a request and return the head of its answer, whose body may be `length` bytes.
 
         A connection that the server has closed meanwhile is replaced, once (RFC 9112, section
         9.3.1).
@@ -102,11 +105,11 @@ class Wire:
         server = self._server(url)
         data = _request(url, server.head, headers)
         try:
-            return await self._exchange(server, data)
+            return await self._exchange(server, data, length)
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
             if isinstance(error, aiohttp.ClientConnectorError):
                 raise
-        return await self._exchange(server, data)
+        return await self._exchange(server, data, length)
 
     async def connect(self, url: URL) -> None:
         """Open one more connection to a server, for a later request to use.
@@ -129,10 +132,10 @@ class Wire:
             known = self._servers[key] = _Server(request=request, head=head)
         return known
 
-    async def _exchange(self, server: _Server, data: bytes) -> Answer:
+    async def _exchange(self, server: _Server, data: bytes, length: int) -> Answer:
         connection = await self._connection(server)
         try:
-            return await _answer(server, connection, data)
+            return await _answer(server, connection, data, length)
         except BaseException:
             connection.close()
             raise
@@ -148,11 +151,15 @@ class Wire:
             raise aiohttp.ConnectionTimeoutError from error
 
 
-async def _answer(server: _Server, connection: Connection, data: bytes) -> Answer:
+async def _answer(server: _Server, connection: Connection, data: bytes, length: int) -> Answer:
     protocol, transport = connection.protocol, connection.transport
     if protocol is None or transport is None:
         raise aiohttp.ServerDisconnectedError
     _expect_answer(protocol)
+    receiver = None
+    if length >= _LONG_BYTES:
+        receiver = Receiver.of(protocol, transport)
+        receiver.expect(length)
     transport.write(data)
     try:
         message, body = await protocol.read()
@@ -166,7 +173,7 @@ async def _answer(server: _Server, connection: Connection, data: bytes) -> Answe
             message=error.message,
             headers=error.headers,
         ) from error
-    return Answer(message, body, connection)
+    return Answer(message, body, connection, receiver)
 
 
 def _expect_answer(protocol: ResponseHandler) -> None:

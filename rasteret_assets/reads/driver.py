@@ -97,6 +97,7 @@ class _Driver:
             async with asyncio.TaskGroup() as group:
                 for index in range(len(self._records)):
                     group.create_task(one(index))
+                    await asyncio.sleep(0)  # its requests leave before the next is planned
         except ExceptionGroup as several:
             raise _first_of(several) from None
         return self._failed

@@ -62,7 +62,7 @@ class Pick:
 
     def put(self, pixels: Pixels, first: int) -> None:
         """Copy what it takes of `pixels` (y, x), the tile from row `first` on."""
-        part = pixels[self.rows - first, self.cols]
+        part = _pixels_at(pixels, self.rows - first, self.cols)
         self.values[self.at] = part if self.values.dtype != np.bool_ else part != 0
 
 
@@ -187,6 +187,16 @@ class TilePlan:
             batch.append(tile)
         if batch:
             yield batch
+
+
+def _pixels_at(pixels: Pixels, rows: NDArray[np.int64], cols: NDArray[np.int64]) -> Pixels:
+    """Return single pixels; where it can be done by one index, NumPy keeps Python's lock.
+
+    To let go of it for a microsecond's work means to wait for it until another thread does.
+    """
+    if pixels.flags.c_contiguous:
+        return pixels.reshape(-1)[rows * pixels.shape[1] + cols]
+    return pixels[rows, cols]
 
 
 def _touched(form: TileFormat, window: Window) -> Iterable[tuple[int, int]]:

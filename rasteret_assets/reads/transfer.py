@@ -172,7 +172,7 @@ class Transfer:
                 raise FetchError(ProblemCode.TRUNCATED, detail)
             await self._decoded(tiles, body.data, start)
 
-    async def _decoded(self, tiles: list[Tile], data: bytes, start: int) -> None:
+    async def _decoded(self, tiles: list[Tile], data: bytes | memoryview, start: int) -> None:
         """Return once threads have decoded `tiles`, whose bytes begin at `start` of the file."""
         parts = [self._jobs.do(partial(_decode, part, data, start)) for part in _parts(tiles)]
         if len(parts) == 1:  # most often, and cheaper
@@ -194,7 +194,7 @@ def _parts(tiles: Sequence[Tile]) -> list[list[Tile]]:
     return parts
 
 
-def _decode(tiles: Sequence[Tile], data: bytes, start: int) -> None:
+def _decode(tiles: Sequence[Tile], data: bytes | memoryview, start: int) -> None:
     shared = memoryview(data)
     for tile in tiles:
         tile.decode(shared[tile.start - start : tile.stop - start])

@@ -163,7 +163,7 @@ def test_redirects_are_followed_and_remembered(server: RangeServer, status: int)
             return await reader.read_range(target, 0, 5), await reader.read_range(target, 5, 9)
 
     first, second = asyncio.run(twice())
-    assert first.data + second.data == DATA[:9]
+    assert b"".join((first.data, second.data)) == DATA[:9]
     assert [one.path for one in server.seen()] == ["a", "deep/target", "deep/target"]
 
 

@@ -31,7 +31,7 @@ def read(hrefs: Sequence[str], settings: FetchSettings = QUICK) -> list[bytes | 
         async with RangeReader(settings) as reader:
             for href in hrefs:
                 try:
-                    found.append((await reader.read(href, 10, 20)).data)
+                    found.append(bytes((await reader.read(href, 10, 20)).data))
                 except FetchError as error:
                     found.append(error)
         return found

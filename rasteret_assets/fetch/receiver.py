@@ -1,0 +1,127 @@
+"""What comes over a connection, put where it is to lie.
+
+aiohttp's protocol is given each piece as an object of its own: copied out of the loop's buffer,
+again by the parser, and once more when the pieces are joined. Of a long body, whose length the head
+has told, all but the beginning is received right into its place.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+import numpy as np
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http_exceptions import BadHttpMessage
+from aiohttp.http_parser import RawResponseMessage
+
+_HEAD_BYTES: Final = 4096
+"""Enough for most heads, with little of the body behind them."""
+
+
+class Receiver(asyncio.BufferedProtocol):
+    """Stands between a connection and aiohttp's protocol, which sees all but long bodies."""
+
+    def __init__(self, protocol: ResponseHandler) -> None:
+        self._protocol = protocol
+        self._head = memoryview(bytearray(_HEAD_BYTES))
+        self._most = 0
+        """How long a body is taken, while one is expected."""
+        self._left = memoryview(b"")
+        """What is still to be filled of a body."""
+        self._body: asyncio.Future[memoryview] | None = None
+
+    @classmethod
+    def of(cls, protocol: ResponseHandler, transport: asyncio.Transport) -> "Receiver":
+        """Return what stands before `protocol`, put there if need be."""
+        if isinstance(there := transport.get_protocol(), cls):
+            return there
+        receiver = cls(protocol)
+        transport.pause_reading()  # uvloop takes note of the change when reading begins
+        transport.set_protocol(receiver)
+        transport.resume_reading()
+        return receiver
+
+    def expect(self, most: int) -> None:
+        """Take the body of the next answer if it is said to be part of a file, and not longer."""
+        self._most, self._body = most, None
+
+    def body(self) -> "asyncio.Future[memoryview] | None":
+        """Return the body that is being received, to be awaited; None if aiohttp has it.
+
+        The connection can be used again if nothing came behind the body.
+
+        Raises
+        ------
+        aiohttp.ClientPayloadError
+            When awaited, if the connection ends before the body does.
+        """
+        return self._body
+
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # of the protocol
+        """Return where the next bytes go."""
+        return self._left or self._head
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take note of bytes that have come."""
+        if self._left:
+            self._left = self._left[nbytes:]
+            if not self._left:
+                self._finish()
+            return
+        self._protocol.data_received(bytes(self._head[:nbytes]))
+        if self._most and self._protocol._buffer:  # noqa: SLF001  # where answers wait to be read
+            self._begin(*self._protocol._buffer[0][0])  # noqa: SLF001
+
+    def _begin(self, message: RawResponseMessage, content: aiohttp.StreamReader) -> None:
+        """Make room for the body of an answer whose head has come."""
+        most, self._most = self._most, 0
+        length = int(message.headers.get("Content-Length", 0))  # the parser takes digits only
+        is_part = message.code == HTTPStatus.PARTIAL_CONTENT and not message.chunked
+        if not is_part or not 0 < length <= most or content.is_eof():
+            return
+        first = content.read_nowait()
+        body = np.empty(length, np.uint8).data
+        body[: len(first)] = first
+        self._left = body[len(first) :]
+        self._whole = body
+        self._body = asyncio.get_running_loop().create_future()
+
+    def _finish(self) -> None:
+        self._protocol.set_parser(None, None)
+        self._protocol._parser = _NO_ANSWER  # noqa: SLF001  # the one there still waits for the body
+        if self._body is not None and not self._body.done():
+            self._body.set_result(self._whole)
+
+    def eof_received(self) -> None:
+        """Tell the protocol; the connection is lost next."""
+        self._protocol.eof_received()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Tell who waits."""
+        if self._body is not None and not self._body.done():
+            self._body.set_exception(aiohttp.ClientPayloadError("the body ended early"))
+        self._protocol.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Tell the protocol."""
+        self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Tell the protocol."""
+        self._protocol.resume_writing()
+
+
+class _NoAnswer:
+    """Parses what comes before the next request, as aiohttp would: the connection is closed."""
+
+    def feed_data(self, data: bytes) -> None:
+        """Refuse it."""
+        msg = f"{len(data)} bytes that belong to no answer"
+        raise BadHttpMessage(msg)
+
+    def feed_eof(self) -> None:
+        """Miss nothing."""
+
+
+_NO_ANSWER: Final[Any] = _NoAnswer()
