@@ -203,15 +203,11 @@ def _decode(tiles: Sequence[Tile], data: bytes | memoryview, start: int) -> None
 _THREADS: Final[dict[int, ThreadPoolExecutor]] = {}
 
 
-def _workers() -> int:
-    """Return how many threads decode: more than cores, as some always wait for Python's lock."""
-    return (os.cpu_count() or 1) + 2
-
-
 def _threads() -> ThreadPoolExecutor:
     """Return this process's threads; a fork has none of its parent's."""
     if (threads := _THREADS.get(os.getpid())) is None:
-        threads = ThreadPoolExecutor(_workers(), thread_name_prefix="rasteret-assets-decode")
+        cores = os.cpu_count() or 1
+        threads = ThreadPoolExecutor(cores, thread_name_prefix="rasteret-assets-decode")
         _THREADS[os.getpid()] = threads
     return threads
 
