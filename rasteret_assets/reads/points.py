@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from rasteret_assets.errors import ReadError
 from rasteret_assets.fetch.collector import seldom_collected
 from rasteret_assets.geo.crs import LONLAT
+from rasteret_assets.geo.grid import Grid
 from rasteret_assets.reads.areas import Area
+from rasteret_assets.reads.control_points import ControlPoints
 from rasteret_assets.reads.driver import FilePlans, Finish, Images, read_records
 from rasteret_assets.reads.geometry_columns import ArrowStream
 from rasteret_assets.reads.headers import BandImage
@@ -118,12 +120,31 @@ class _Picked:
         return np.ones(len(self.points), bool) if found is None else found
 
 
+class _Plane:
+    """All points in one CRS, to be had by where they lie."""
+
+    def __init__(self, points: NDArray[np.float64]) -> None:
+        self._points = points
+        self._order = np.argsort(points[:, 0])
+        self._sorted_x = points[self._order, 0]
+
+    def near(self, placed: Grid | ControlPoints) -> tuple[Numbers, NDArray[np.float64]]:
+        """Return the numbers of the points that an image may hold, and where they lie (n, 2)."""
+        which = self._order
+        if isinstance(placed, Grid):
+            left, _, right, _ = placed.bounds
+            margin = max(placed.resolution)  # rounding may carry a point over an edge
+            first = np.searchsorted(self._sorted_x, left - margin)
+            which = which[first : np.searchsorted(self._sorted_x, right + margin, side="right")]
+        return which, self._points[which]
+
+
 class _Points:
     """Picks pixels of images."""
 
     def __init__(self, records: Sequence[Record], area: Area, options: ReadOptions) -> None:
         self._records, self._area, self._options = records, area, options
-        self._coordinates: dict[str, NDArray[np.float64]] = {}
+        self._planes: dict[str, _Plane] = {}
         self._picked: dict[int, list[_Picked | None]] = {}
 
     def scratch_bytes(self, index: int, images: Images) -> int:  # noqa: ARG002  # of the protocol
@@ -136,17 +157,17 @@ class _Points:
         return partial(self._picked.__setitem__, index, picked)
 
     def _pick(self, image: BandImage, files: FilePlans) -> _Picked:
-        grid = image.grid
-        if (points := self._coordinates.get(grid.crs)) is None:
-            points = shapely.get_coordinates(self._area.to(grid.crs).geometries)
-            self._coordinates[grid.crs] = points
-        placed = image.placed_at(0)
+        crs, placed = image.grid.crs, image.placed_at(0)
+        if (plane := self._planes.get(crs)) is None:
+            plane = _Plane(shapely.get_coordinates(self._area.to(crs).geometries))
+            self._planes[crs] = plane
+        near, points = plane.near(placed)
         exact_cols, exact_rows = placed.pixels_of(points[:, 0], points[:, 1])
         all_cols, all_rows = np.floor(exact_cols), np.floor(exact_rows)
         inside = (all_cols >= 0) & (all_cols < placed.width)
         inside &= (all_rows >= 0) & (all_rows < placed.height)
-        which = np.flatnonzero(inside)
-        cols, rows = all_cols[which].astype(np.int64), all_rows[which].astype(np.int64)
+        which = near[inside]
+        cols, rows = all_cols[inside].astype(np.int64), all_rows[inside].astype(np.int64)
         picked = _Picked(image=image, points=which, values=np.empty(len(which), image.dtype))
         if not len(which):
             return picked
