@@ -7,16 +7,19 @@ has told, all but the beginning is received right into its place.
 
 import asyncio
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import numpy as np
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.http_exceptions import BadHttpMessage
-from aiohttp.http_parser import RawResponseMessage
+
+if TYPE_CHECKING:
+    from aiohttp.http_parser import RawResponseMessage
 
 _HEAD_BYTES: Final = 4096
 """Enough for most heads, with little of the body behind them."""
+_END_OF_HEAD: Final = b"\r\n\r\n"
 
 
 class Receiver(asyncio.BufferedProtocol):
@@ -69,23 +72,30 @@ class Receiver(asyncio.BufferedProtocol):
             if not self._left:
                 self._finish()
             return
-        self._protocol.data_received(bytes(self._head[:nbytes]))
-        if self._most and self._protocol._buffer:  # noqa: SLF001  # where answers wait to be read
-            self._begin(*self._protocol._buffer[0][0])  # noqa: SLF001
+        data = bytes(self._head[:nbytes])
+        if not self._most or (end := data.find(_END_OF_HEAD)) < 0:
+            self._protocol.data_received(data)
+            return
+        first = end + len(_END_OF_HEAD)
+        self._protocol.data_received(data[:first])
+        if not self._begins(data[first:]) and first < nbytes:
+            self._protocol.data_received(data[first:])
 
-    def _begin(self, message: RawResponseMessage, content: aiohttp.StreamReader) -> None:
-        """Make room for the body of an answer whose head has come."""
+    def _begins(self, first: bytes) -> bool:
+        """Whether there is room now for the body of the answer whose head has come."""
         most, self._most = self._most, 0
+        if not (heads := self._protocol._buffer):  # noqa: SLF001  # where answers wait to be read
+            return False
+        message: RawResponseMessage = heads[0][0][0]
         length = int(message.headers.get("Content-Length", 0))  # the parser takes digits only
         is_part = message.code == HTTPStatus.PARTIAL_CONTENT and not message.chunked
-        if not is_part or not 0 < length <= most or content.is_eof():
-            return
-        first = content.read_nowait()
-        body = np.empty(length, np.uint8).data
-        body[: len(first)] = first
-        self._left = body[len(first) :]
-        self._whole = body
+        if not is_part or not len(first) < length <= most:
+            return False
+        self._whole = np.empty(length, np.uint8).data
+        self._whole[: len(first)] = first
+        self._left = self._whole[len(first) :]
         self._body = asyncio.get_running_loop().create_future()
+        return True
 
     def _finish(self) -> None:
         self._protocol.set_parser(None, None)
