@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _HEAD_BYTES: Final = 4096
 """Enough for most heads, with little of the body behind them."""
 _END_OF_HEAD: Final = b"\r\n\r\n"
+_NOTHING: Final = memoryview(b"")
 
 
 class Receiver(asyncio.BufferedProtocol):
@@ -30,9 +31,12 @@ class Receiver(asyncio.BufferedProtocol):
         self._head = memoryview(bytearray(_HEAD_BYTES))
         self._most = 0
         """How long a body is taken, while one is expected."""
-        self._left = memoryview(b"")
-        """What is still to be filled of a body."""
-        self._body: asyncio.Future[memoryview] | None = None
+        self._whole = self._left = _NOTHING
+        """A body that is being received, and what is still to be filled of it."""
+        self._done: asyncio.Future[memoryview] | None = None
+        """Done when it is whole."""
+        self._taken: asyncio.Future[memoryview] | None = None
+        """The same, for whoever asked for it."""
 
     @classmethod
     def of(cls, protocol: ResponseHandler, transport: asyncio.Transport) -> "Receiver":
@@ -47,19 +51,20 @@ class Receiver(asyncio.BufferedProtocol):
 
     def expect(self, most: int) -> None:
         """Take the body of the next answer if it is said to be part of a file, and not longer."""
-        self._most, self._body = most, None
+        self._most, self._taken = most, None
 
-    def body(self) -> "asyncio.Future[memoryview] | None":
-        """Return the body that is being received, to be awaited; None if aiohttp has it.
+    def take(self) -> "asyncio.Future[memoryview] | None":
+        """Return the body of the answer whose head has come, to be awaited; None if aiohttp has it.
 
-        The connection can be used again if nothing came behind the body.
+        Nothing of it is kept here. The connection can be used again if nothing came behind it.
 
         Raises
         ------
         aiohttp.ClientPayloadError
             When awaited, if the connection ends before the body does.
         """
-        return self._body
+        taken, self._taken = self._taken, None
+        return taken
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # of the protocol
         """Return where the next bytes go."""
@@ -94,14 +99,16 @@ class Receiver(asyncio.BufferedProtocol):
         self._whole = np.empty(length, np.uint8).data
         self._whole[: len(first)] = first
         self._left = self._whole[len(first) :]
-        self._body = asyncio.get_running_loop().create_future()
+        self._done = self._taken = asyncio.get_running_loop().create_future()
         return True
 
     def _finish(self) -> None:
         self._protocol.set_parser(None, None)
         self._protocol._parser = _NO_ANSWER  # noqa: SLF001  # the one there still waits for the body
-        if self._body is not None and not self._body.done():
-            self._body.set_result(self._whole)
+        whole, self._whole, self._left = self._whole, _NOTHING, _NOTHING
+        done, self._done = self._done, None
+        if done is not None and not done.done():
+            done.set_result(whole)
 
     def eof_received(self) -> None:
         """Tell the protocol; the connection is lost next."""
@@ -109,8 +116,9 @@ class Receiver(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Tell who waits."""
-        if self._body is not None and not self._body.done():
-            self._body.set_exception(aiohttp.ClientPayloadError("the body ended early"))
+        if self._done is not None and not self._done.done():
+            self._done.set_exception(aiohttp.ClientPayloadError("the body ended early"))
+            self._done.exception()  # or asyncio would complain where the body was given up
         self._protocol.connection_lost(exc)
 
     def pause_writing(self) -> None:

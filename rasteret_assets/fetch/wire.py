@@ -33,21 +33,20 @@ _LONG_BYTES: Final = 64 << 10
 class Answer:
     """The head of an answer, and its body to be read; what `ClientResponse` is in a session."""
 
-    __slots__ = ("_connection", "_is_chunked", "_receiver", "content", "headers", "status")
+    __slots__ = ("_connection", "_received", "content", "headers", "status")
 
     def __init__(
         self,
         message: RawResponseMessage,
         body: aiohttp.StreamReader,
         connection: Connection,
-        receiver: Receiver | None,
+        received: "asyncio.Future[memoryview] | None",
     ) -> None:
         self.status = message.code
         self.headers: CIMultiDictProxy[str] = message.headers
         self.content = body
-        self._is_chunked = message.chunked
         self._connection = connection
-        self._receiver = receiver
+        self._received = received
 
     @property
     def content_length(self) -> int | None:
@@ -57,9 +56,7 @@ class Answer:
 
     async def read(self) -> bytes | memoryview:
         """Return the whole body."""
-        if self._receiver is None or (body := self._receiver.body()) is None:
-            return await self.content.read()
-        return await body
+        return await (self.content.read() if self._received is None else self._received)
 
     def close(self) -> None:
         """Give the connection back to the pool, which closes it if any of the body is unread."""
@@ -173,7 +170,7 @@ async def _answer(server: _Server, connection: Connection, data: bytes, length: 
             message=error.message,
             headers=error.headers,
         ) from error
-    return Answer(message, body, connection, receiver)
+    return Answer(message, body, connection, receiver.take() if receiver else None)
 
 
 def _expect_answer(protocol: ResponseHandler) -> None:

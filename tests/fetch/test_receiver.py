@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -96,6 +97,21 @@ def test_long_bodies_and_short_ones_take_turns_on_a_connection(scheme: str, run:
 
     run(ask())
     assert dripper.connections == 1
+
+
+def test_what_was_read_is_not_held(scheme: str, run: Run) -> None:
+    size = 3_000_000
+    head = HEAD.replace(b"9", b"%d" % size)
+
+    async def ask() -> None:
+        async with wired(Dripper(head + b"|" + b"x" * size), scheme) as (wire, root):
+            _, body = await read(wire, f"{root}/a.tif", size)
+            array = weakref.ref(body.obj)  # type: ignore[union-attr]  # of a memoryview
+            del body
+            await asyncio.sleep(0.01)  # for the loop to be done with the step that gave it
+            assert array() is None
+
+    run(ask())
 
 
 def test_a_body_longer_than_asked_for_is_not_made_room_for(scheme: str, run: Run) -> None:
