@@ -104,7 +104,8 @@ def test_what_was_read_is_not_held(scheme: str, run: Run) -> None:
     head = HEAD.replace(b"9", b"%d" % size)
 
     async def ask() -> None:
-        async with wired(Dripper(head + b"|" + b"x" * size), scheme) as (wire, root):
+        dripper = Dripper(head + b"|" + b"x" * size, b"which keeps the connection")
+        async with wired(dripper, scheme) as (wire, root):
             _, body = await read(wire, f"{root}/a.tif", size)
             array = weakref.ref(body.obj)  # type: ignore[union-attr]  # of a memoryview
             del body
