@@ -1,4 +1,4 @@
-"""Chunks on Celery workers; the broker is a folder, so no server is needed."""
+"""Steps on Celery workers of this machine, with Redis between them and the run."""
 
 import os
 import signal
@@ -14,38 +14,33 @@ from tests.assets.conftest import BANDS, Archive, collection_yaml
 from tests.assets.projects import BIN, Project, project_of
 from tests.assets.ui import wait_until
 from tests.conftest import require
+from tests.rig.servers import redis_server
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 _CONFIG = """\
 execution:
   config:
-    broker: "filesystem://"
-    backend: "file://{folder}/results"
-    config_source:
-      broker_transport_options:
-        data_folder_in: "{folder}/queue"
-        data_folder_out: "{folder}/queue"
-        control_folder: "{folder}/control"
+    broker: "{redis}/0"
+    backend: "{redis}/1"
 """
 
 
 @pytest.fixture
-def project(archive: Archive, tmp_path: Path) -> Project:
+def project(archive: Archive, tmp_path: Path) -> Iterator[Project]:
     """A project whose steps run on Celery."""
     require(find_spec("dagster_celery") is not None, "dagster-celery is not installed")
-    folder = tmp_path / "celery"
-    for name in ("results", "queue", "control"):
-        (folder / name).mkdir(parents=True)
-    (folder / "celery.yaml").write_text(_CONFIG.format(folder=folder))
+    config = tmp_path / "celery.yaml"
     items = archive.folder / "items.parquet"
     declared = {"demo": collection_yaml("demo", items, bands=BANDS)}
     chosen = {
         "RASTERET_ASSETS_EXECUTOR": "celery",
-        "RASTERET_ASSETS_CELERY": str(folder / "celery.yaml"),
+        "RASTERET_ASSETS_CELERY": str(config),
         "PATH": f"{BIN}:{os.environ['PATH']}",
     }
-    return project_of(tmp_path, declared, chosen)
+    with redis_server() as redis:
+        config.write_text(_CONFIG.format(redis=redis))
+        yield project_of(tmp_path, declared, chosen)
 
 
 @pytest.fixture
