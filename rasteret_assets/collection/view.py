@@ -77,7 +77,7 @@ class View:
         return pa.schema(kept, metadata=whole.metadata)
 
     def of(self, whole: ds.Dataset) -> ds.Dataset:
-        """Return the records looked at; reads no more than rows that `head` was asked for."""
+        """Return the records looked at; reads rows only where `head` was asked for some."""
         schema = self.schema(whole.schema)
         found = whole if schema is whole.schema else whole.replace_schema(schema)
         wanted: pc.Expression | None = None

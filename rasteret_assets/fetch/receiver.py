@@ -91,10 +91,14 @@ class Receiver(asyncio.BufferedProtocol):
         most, self._most = self._most, 0
         if not (heads := self._protocol._buffer):  # noqa: SLF001  # where answers wait to be read
             return False
-        message: RawResponseMessage = heads[0][0][0]
+        message: RawResponseMessage
+        content: aiohttp.StreamReader
+        message, content = heads[0][0]
         length = int(message.headers.get("Content-Length", 0))  # the parser takes digits only
         is_part = message.code == HTTPStatus.PARTIAL_CONTENT and not message.chunked
         if not is_part or not len(first) < length <= most:
+            return False
+        if content.total_bytes:  # the head ended in two pieces, and what was found is in the body
             return False
         self._whole = np.empty(length, np.uint8).data
         self._whole[: len(first)] = first

@@ -59,6 +59,9 @@ def scheme(request: pytest.FixtureRequest) -> str:
         (HEAD + b"|abcdefghi", 1),
         (HEAD + b"abc|de|fghi", 1),
         (HEAD[:20] + b"|" + HEAD[20:] + b"|abc|def|ghi", 1),
+        (HEAD[:-2] + b"|" + HEAD[-2:] + b"abc|defghi", 1),
+        (HEAD.replace(b"\r\n\r\n", b"\r\nX: " + b"x" * 5000 + b"\r\n\r\n") + b"abc|defghi", 1),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n" + HEAD + b"|abcdefghi", 1),
         (HEAD + b"|abcdef|ghi and more", 2),
         (HEAD + b"|abcdefghi|and more", 2),
         (b"HTTP/1.1 206 P\r\nTransfer-Encoding: chunked\r\n\r\n|9\r\nabcdefghi|\r\n0\r\n\r\n", 1),
@@ -77,6 +80,28 @@ def test_bodies_come_whole_however_they_arrive(
 
     run(ask())
     assert dripper.connections == connections
+
+
+def test_what_looks_like_the_end_of_a_head_may_be_in_a_body(scheme: str, run: Run) -> None:
+    body = b"ab\r\n\r\nghi"
+    dripper = Dripper(HEAD[:-2] + b"|" + HEAD[-2:] + body, HEAD + b"|" + body)
+
+    async def ask() -> None:
+        async with wired(dripper, scheme) as (wire, root):
+            for _ in range(2):
+                asked = read(wire, f"{root}/a.tif", LONG)
+                assert await asyncio.wait_for(asked, 5) == (206, body)
+
+    run(ask())
+
+
+def test_an_answer_that_is_not_http_is_named(scheme: str, run: Run) -> None:
+    async def ask() -> None:
+        async with wired(Dripper(b"SSH-2.0-OpenSSH_9.2\r\n\r\nmore"), scheme) as (wire, root):
+            with pytest.raises(aiohttp.ClientResponseError):
+                await read(wire, f"{root}/a.tif", LONG)
+
+    run(ask())
 
 
 def test_long_bodies_and_short_ones_take_turns_on_a_connection(scheme: str, run: Run) -> None:

@@ -67,7 +67,7 @@ def test_unsigned_requests_are_made_when_the_environment_says_so(
         fs.cat_file(filesystem_of(private)[1])
 
 
-def test_google_is_asked_without_a_token_when_the_environment_says_so(
+def test_google_is_asked_with_the_credentials_that_the_environment_names_now_or_none(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
